@@ -1,0 +1,67 @@
+# From a bare machine: make, Python 3.11 or newer and pip's package registry are all that is needed.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check bench lock clean
+
+# 3.12 and 3.11 first: Redis comes as a wheel for them, and is compiled (needs a C compiler) for the others.
+PYTHON = $(shell for need in 'import ensurepip, venv' 'pass'; do \
+	for python in python3.12 python3.11 python3.13 python3.14 python3; do \
+		"$$python" -c "$$need; import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && \
+		echo "$$python" && exit; \
+	done; done)
+
+# What would make our Python load somebody else's code.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS VIRTUAL_ENV
+
+# A test run must not find the caller's own servers.
+WITHOUT_SETTINGS = env $(addprefix -u ,$(filter TICKETWALK_% FLOWER_% CELERY_%,$(.VARIABLES)))
+
+define install
+	@python='$(PYTHON)'; \
+	if [ -z "$$python" ]; then \
+		echo 'ticketwalk: Python 3.11 or newer is needed (Debian, Ubuntu: apt-get install python3 python3-venv)' >&2; \
+		exit 1; \
+	fi; \
+	"$$python" requirements/install.py $(1)
+endef
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' Makefile | while read -r make target text; do \
+		printf '  make %-6s %s\n' "$$target" "$$text"; done
+
+demo: ## Run one ticket from webhook to summary, with embedded servers
+	$(call install,runtime)
+	@.venv/bin/ticketwalk demo
+
+up: ## Run the service until Ctrl-C; options: make up ARGS='--port 8700'
+	$(call install,runtime)
+	@exec .venv/bin/ticketwalk up $(ARGS)
+
+test: ## Run all tests; options: make test ARGS='-k notes'
+	$(call install,dev)
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest $(ARGS)
+
+check: ## Check format, style, types, imports; run the unit tests
+	$(call install,dev)
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest tests/unit
+
+bench: ## Measure throughput and latency
+	$(call install,dev)
+	@$(WITHOUT_SETTINGS) .venv/bin/python benchmarks/run.py $(ARGS)
+
+# No --upgrade by itself: a version changes because somebody asked for it.
+LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-header $(ARGS) pyproject.toml
+
+lock: ## Lock the requirements anew; newest versions: make lock ARGS=--upgrade
+	$(call install,dev)
+	@$(LOCK) --output-file requirements/runtime.txt
+	@$(LOCK) --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+
+clean: ## Remove the environment and all caches; embedded data stays
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
