@@ -1,0 +1,148 @@
+"""Signed callbacks, delivered from background threads as ConnectWise delivers them."""
+
+import json
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from integrations.connectwise.keys import hmac_key
+from integrations.connectwise.simulator.world import Callback, World
+from integrations.connectwise.webhook import SIGNATURE_HEADER, signature_of
+from integrations.errors import ProviderError
+from integrations.http import Limits, Outgoing, exchange
+
+#: PSA Callbacks page: 5 s, any 2xx is success, two retries and only on these.
+TIMEOUT_SECONDS = 5.0
+RETRY_DELAYS_SECONDS = (2.0, 4.0)
+RETRIED = frozenset({404, 409, 419, 429})
+
+KEY_PATH = "/v2025_1//system/callbackkey/index.rails"
+SENDERS = 8
+ANSWER_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class CallbackSettings:
+    """How callbacks are sent. `copies` is how many callbacks one save fires."""
+
+    copies: int = 1
+    timeout_seconds: float = TIMEOUT_SECONDS
+    retry_delays_seconds: tuple[float, ...] = RETRY_DELAYS_SECONDS
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One callback sent. `answers` has a status, or a reason why there was none, for each attempt."""
+
+    message_id: str
+    action: str
+    ticket_id: int
+    url: str
+    body: bytes = field(repr=False)
+    signature: str = field(repr=False)
+    answers: list[int | str] = field(default_factory=list)
+    done: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "body": self.body.decode()}
+
+
+class Callbacks:
+    """Sends a callback for every announced save, and remembers what came back."""
+
+    def __init__(self, world: World, base_url: str, settings: CallbackSettings | None = None) -> None:
+        self.settings = settings or CallbackSettings()
+        self.key_id = uuid.uuid4().hex
+        self._world = world
+        self._base_url = base_url
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._deliveries: list[Delivery] = []
+        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="callback")
+        world.announce = self.announce
+
+    def announce(self, action: str, ticket_id: int, ticket: dict[str, Any] | None, member: str) -> None:
+        for callback in list(self._world.callbacks.values()):
+            if callback.wants(ticket, ticket_id, member):
+                for _ in range(self.settings.copies):
+                    self.send(self._delivery(callback, action, ticket_id, ticket, member))
+
+    def send(self, delivery: Delivery) -> None:
+        """Deliver in the background; also for a delivery made up by a test."""
+        with self._changed:
+            self._deliveries.append(delivery)
+        if not self._stopping.is_set():
+            self._senders.submit(self._deliver, delivery)
+
+    def all(self) -> list[Delivery]:
+        with self._changed:
+            return list(self._deliveries)
+
+    def wait_until_done(self, timeout_seconds: float) -> bool:
+        """Return whether every delivery made so far got its last answer in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: all(d.done for d in self._deliveries), timeout_seconds)
+
+    def clear(self) -> None:
+        with self._changed:
+            self._deliveries.clear()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._senders.shutdown(wait=True, cancel_futures=True)
+
+    def _delivery(
+        self, callback: Callback, action: str, ticket_id: int, ticket: dict[str, Any] | None, member: str
+    ) -> Delivery:
+        message = {
+            "MessageId": str(uuid.uuid4()),
+            "FromUrl": self._base_url.partition("://")[2],
+            "CompanyId": self._world.identity.company,
+            "MemberId": member,
+            "Action": action,
+            "Type": callback.body.type.lower(),
+            "ID": ticket_id,
+            "ProductInstanceId": None,
+            "PartnerId": None,
+            "Entity": None if ticket is None else json.dumps(ticket),
+            "Metadata": {"key_url": self._key_url()},
+            "CallbackObjectRecId": callback.id,
+        }
+        body = json.dumps(message).encode()
+        signature = signature_of(body, hmac_key(self._world.signing_key))
+        url = f"{callback.body.url}{ticket_id}&action={action}"
+        return Delivery(str(message["MessageId"]), action, ticket_id, url, body, signature)
+
+    def _key_url(self) -> str:
+        return f"{self._base_url}{KEY_PATH}?companyName={self._world.identity.company}&id={self.key_id}"
+
+    def _deliver(self, delivery: Delivery) -> None:
+        for delay in (0.0, *self.settings.retry_delays_seconds):
+            if self._stopping.wait(delay):
+                break
+            if self._attempt(delivery) not in RETRIED:
+                break
+        with self._changed:
+            delivery.done = True
+            self._changed.notify_all()
+
+    def _attempt(self, delivery: Delivery) -> int | str:
+        answer = self._post(delivery)
+        with self._changed:
+            delivery.answers.append(answer)
+            self._changed.notify_all()
+        return answer
+
+    def _post(self, delivery: Delivery) -> int | str:
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: delivery.signature}
+        seconds = self.settings.timeout_seconds
+        try:
+            return exchange(
+                Outgoing("POST", delivery.url, headers, delivery.body),
+                limits=Limits(seconds, seconds, seconds, ANSWER_BYTES),
+                allow_private_hosts=True,
+            ).status
+        except (ProviderError, ValueError) as error:
+            return str(error)

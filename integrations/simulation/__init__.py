@@ -1,0 +1,1 @@
+"""What every provider's simulator shares: faults on demand, a log of requests, a server to run in."""
