@@ -1,0 +1,1 @@
+"""The store: PostgreSQL tables, transactions and queries."""

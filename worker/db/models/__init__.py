@@ -1,0 +1,26 @@
+"""The tables, one module per subject."""
+
+from worker.db.models.audit import AuditRow
+from worker.db.models.base import Base
+from worker.db.models.flows import FlowProposalRow, FlowRow, FlowVersionRow
+from worker.db.models.queue import CommandRow, DeliveryRow, OutboxRow
+from worker.db.models.tenancy import AccountRow, ConnectionRow, UserRow
+from worker.db.models.walks import NoteDraftRow, SessionRow, StepRow, TicketRow
+
+__all__ = [
+    "AccountRow",
+    "AuditRow",
+    "Base",
+    "CommandRow",
+    "ConnectionRow",
+    "DeliveryRow",
+    "FlowProposalRow",
+    "FlowRow",
+    "FlowVersionRow",
+    "NoteDraftRow",
+    "OutboxRow",
+    "SessionRow",
+    "StepRow",
+    "TicketRow",
+    "UserRow",
+]
