@@ -1,0 +1,147 @@
+"""Accounts, their users, and their connections: what an engineer sets up once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from integrations.ports import Link
+from worker.db.models import AccountRow, ConnectionRow, UserRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.text import check_name, storable_json
+from worker.domain.triggers import parse_rules
+from worker.domain.words import Role
+from worker.errors import Refusal
+from worker.services import lookup
+from worker.services.context import Context
+from worker.services.vault import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """What `connection add` takes. `rules` is the parsed rules file."""
+
+    account: str
+    provider: str
+    name: str
+    base_url: str
+    credentials: Mapping[str, str]
+    webhook_secrets: tuple[str, ...]
+    rules: Any = None
+
+
+def add_account(context: Context, name: str) -> UUID:
+    """Make an account. Refuses a name that is taken."""
+    _refuse_unusable("the account's name", name)
+    return _insert(context, AccountRow(name=name), taken=f'there is an account "{name}" already')
+
+
+def add_user(
+    context: Context, *, account: str, email: str, role: Role, can_cover_l1: bool, psa_member: str | None
+) -> UUID:
+    """Make a user of an account. Refuses an email that is taken."""
+    _refuse_unusable("the email", email)
+    if psa_member is not None:
+        _refuse_unusable("the PSA member", psa_member)
+    if "@" not in email:
+        raise Refusal("invalid", f'"{email}" is no email address')
+    with context.uow.begin(None) as tx:
+        account_id = lookup.account(tx, account).id
+    row = UserRow(
+        account_id=account_id,
+        email=email,
+        role=role.value,
+        can_cover_l1=can_cover_l1,
+        psa_member_id=psa_member,
+    )
+    return _insert(context, row, taken=f'the account has a user "{email}" already')
+
+
+def add_connection(context: Context, new: NewConnection) -> UUID:
+    """Make a connection; its secrets are sealed. Refuses what its provider could not work with."""
+    _refuse_unusable("the connection's name", new.name)
+    provider = context.providers.get(new.provider)
+    if provider is None:
+        known = ", ".join(context.providers)
+        raise Refusal("unknown_provider", f'there is no provider "{new.provider}"; known are {known}')
+    _check_names(new, provider.credential_names)
+    if provider.needs_webhook_secret and not new.webhook_secrets:
+        raise Refusal("invalid", f"{new.provider} signs its deliveries with a secret: give --webhook-secret")
+    secrets = Secrets(new.credentials, new.webhook_secrets)
+    try:
+        rules = parse_rules(storable_json(new.rules)).model_dump(mode="json", exclude_none=True)
+        provider.check_link(_link("new", new.base_url, secrets, context))
+    except ValueError as error:
+        raise Refusal("invalid", str(error)) from None
+    with context.uow.begin(None) as tx:
+        account_id = lookup.account(tx, new.account).id
+    row = ConnectionRow(
+        account_id=account_id,
+        provider=new.provider,
+        name=new.name,
+        base_url=new.base_url.rstrip("/"),
+        secrets=context.vault.seal(secrets),
+        rules=rules,
+    )
+    return _insert(context, row, taken=f'the account has a connection "{new.name}" already')
+
+
+def open_link(context: Context, row: ConnectionRow) -> Link:
+    """Return the connection as its provider needs it, secrets opened."""
+    return _link(str(row.id), row.base_url, context.vault.open(row.secrets), context)
+
+
+def list_accounts(tx: Transaction) -> Sequence[AccountRow]:
+    """Return all accounts by name."""
+    return tx.session.scalars(select(AccountRow).order_by(AccountRow.name)).all()
+
+
+def list_users(tx: Transaction, account: str | None) -> Sequence[UserRow]:
+    """Return the users of one account, or of all."""
+    query = select(UserRow).order_by(UserRow.account_id, UserRow.email)
+    if account:
+        query = query.where(UserRow.account_id == lookup.account(tx, account).id)
+    return tx.session.scalars(query).all()
+
+
+def list_connections(tx: Transaction, account: str | None) -> Sequence[ConnectionRow]:
+    """Return the connections of one account, or of all; secrets stay sealed."""
+    query = select(ConnectionRow).order_by(ConnectionRow.account_id, ConnectionRow.name)
+    if account:
+        query = query.where(ConnectionRow.account_id == lookup.account(tx, account).id)
+    return tx.session.scalars(query).all()
+
+
+def _refuse_unusable(what: str, name: str) -> None:
+    try:
+        check_name(what, name)
+    except ValueError as error:
+        raise Refusal("invalid", str(error)) from None
+
+
+def _check_names(new: NewConnection, expected: Sequence[str]) -> None:
+    missing = [name for name in expected if not new.credentials.get(name)]
+    if missing:
+        raise Refusal("invalid", f"{new.provider} needs --credential {missing[0]}=VALUE")
+
+
+def _link(connection_id: str, base_url: str, secrets: Secrets, context: Context) -> Link:
+    return Link(
+        connection_id=connection_id,
+        base_url=base_url,
+        credentials=secrets.credentials,
+        webhook_secrets=secrets.webhook_secrets,
+        allow_private_hosts=context.allow_private_hosts,
+    )
+
+
+def _insert(context: Context, row: AccountRow | UserRow | ConnectionRow, *, taken: str) -> UUID:
+    try:
+        with context.uow.begin(None) as tx:
+            tx.session.add(row)
+    except IntegrityError as error:
+        raise Refusal("taken", taken) from error
+    return row.id

@@ -1,0 +1,38 @@
+"""What is open or needs a person, in numbers, from the tables themselves."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from worker.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogLine:
+    """Rows of one table in one state, and the age of the oldest, in seconds."""
+
+    table: str
+    state: str
+    rows: int
+    oldest_seconds: float
+
+
+def backlog(context: Context) -> list[BacklogLine]:
+    """Return how much is open, parked or refused."""
+    with context.uow.begin(None) as tx:
+        return [BacklogLine(*row) for row in tx.session.execute(_BACKLOG)]
+
+
+_BACKLOG = text("""
+    SELECT 'delivery', state, count(*), extract(epoch FROM now() - min(received_at))::float8
+        FROM delivery WHERE state IN ('pending', 'refused', 'parked') GROUP BY state
+    UNION ALL
+    SELECT 'command', state, count(*), extract(epoch FROM now() - min(received_at))::float8
+        FROM command WHERE state IN ('pending', 'refused', 'parked') GROUP BY state
+    UNION ALL
+    SELECT 'note_draft', 'dirty', count(*), extract(epoch FROM now() - min(first_dirty_at))::float8
+        FROM note_draft WHERE due_at IS NOT NULL HAVING count(*) > 0
+    UNION ALL
+    SELECT 'outbox', state, count(*), extract(epoch FROM now() - min(created_at))::float8
+        FROM outbox WHERE state IN ('pending', 'sending', 'unknown', 'parked') GROUP BY state
+""")

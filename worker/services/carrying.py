@@ -1,0 +1,86 @@
+"""Carry out one command task: file what comes by hand, take the lane's turn, say what happened."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from worker.db.models import CommandRow
+from worker.domain.requests import read_request
+from worker.domain.words import CommandType, Outcome
+from worker.errors import Refusal
+from worker.services import lanes, views
+from worker.services.context import Context
+from worker.services.filing import Filed, Lane, NewCommand, file_request, find_place
+
+#: What a hint carries besides the command's id, for Flower to show.
+_SHOWN = {"account_id", "ticket", "session", "kind"}
+
+
+def carry_out(
+    context: Context, command_type: CommandType, task_id: str, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what became of the command. Called by hand, the key is the task's id unless one is given."""
+    if "command_id" in arguments:
+        filed = _filed(context, arguments)
+    else:
+        filed = file_by_hand(context, command_type, arguments, default_key=task_id, wake=False)
+    lanes.drain(context, filed.lane, command_id=filed.command_id)
+    with context.uow.begin(filed.lane.account_id) as tx:
+        result = views.command(tx, filed.command_id)
+    if filed.repeated and result["outcome"] == Outcome.APPLIED:
+        result["outcome"] = Outcome.DUPLICATE.value
+    return result
+
+
+def file_by_hand(
+    context: Context,
+    command_type: CommandType,
+    arguments: Mapping[str, Any],
+    *,
+    default_key: str,
+    wake: bool = True,
+) -> Filed:
+    """Check and file a command that a person gave. Refuses bad arguments; nothing is stored then."""
+    return file_request(context, _by_hand(command_type, arguments, default_key), wake=wake)
+
+
+def preview_by_hand(
+    context: Context, command_type: CommandType, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Check a command that a person gave, against the store too, and change nothing."""
+    command = _by_hand(command_type, arguments, default_key="preview")
+    with context.uow.begin(None) as tx:
+        place = find_place(tx, command.request)
+        tx.session.rollback()
+    return {"command": command_type.value, "ticket": place.external_id, "ticket_kind": place.kind.value}
+
+
+def _by_hand(command_type: CommandType, arguments: Mapping[str, Any], default_key: str) -> NewCommand:
+    business = dict(arguments)
+    key = business.pop("key", None) or default_key
+    if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH or not key.isprintable():
+        raise Refusal(
+            "invalid", f"{command_type}: key must be a printable text of at most {MAX_KEY_LENGTH} characters"
+        )
+    return NewCommand(f"hand:{key}", command_type, read_request(command_type, business))
+
+
+#: Characters; far more than any id that a person or a program would use.
+MAX_KEY_LENGTH = 200
+
+
+def _filed(context: Context, arguments: Mapping[str, Any]) -> Filed:
+    """Return the command that a hint names."""
+    unknown = arguments.keys() - _SHOWN - {"command_id"}
+    if unknown:
+        raise Refusal("invalid", f"a call with a command_id takes nothing else (got {min(unknown)})")
+    with context.uow.begin(_account(arguments)) as tx:
+        row = tx.session.get(CommandRow, arguments["command_id"])
+        if row is None:
+            raise Refusal("unknown_command", f"there is no command {arguments['command_id']}")
+        return Filed(row.id, Lane(row.account_id, row.ticket_id), repeated=False)
+
+
+def _account(arguments: Mapping[str, Any]) -> UUID | None:
+    account_id = arguments.get("account_id")
+    return UUID(account_id) if account_id else None

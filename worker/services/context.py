@@ -1,0 +1,21 @@
+"""What every use case may need; built once per process by `worker.composition`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from integrations.ports import Provider
+from worker.db.unit_of_work import UnitOfWork
+from worker.services.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The store, the providers, the secrets, and the settings that rules depend on."""
+
+    uow: UnitOfWork
+    providers: Mapping[str, Provider]
+    vault: Vault
+    note_quiet_period: timedelta
+    note_max_wait: timedelta
+    allow_private_hosts: bool = False

@@ -1,0 +1,103 @@
+"""Examine the service: one line per thing that must be right."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from sqlalchemy import func, select, text
+
+from worker.db.migrate import revision
+from worker.db.models import ConnectionRow
+from worker.errors import TicketwalkError
+from worker.services.context import Context
+from worker.settings import Settings
+
+#: One tested set: docs/adr/0003. redis-py outside kombu's range makes workers deaf without an error.
+TESTED = {"celery": "5.6.", "kombu": "5.7."}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the examination."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def examine(settings: Settings, context: Context, *, ping_broker: Callable[[], None]) -> Sequence[Check]:
+    """Examine everything; each check says itself what is wrong."""
+    return [
+        _settings(settings),
+        _attempt("secret keys", lambda: f"{len(settings.keys())} (the first one encrypts)"),
+        _attempt("postgres", lambda: _postgres(context)),
+        _attempt("schema", lambda: _schema(settings)),
+        _attempt("redis", lambda: _broker(ping_broker)),
+        _attempt("connections", lambda: _connections(context)),
+        _versions(),
+        _private_hosts(settings),
+    ]
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, ok=True, detail=look())
+    except TicketwalkError as error:
+        return Check(name, ok=False, detail=str(error))
+
+
+def _settings(settings: Settings) -> Check:
+    database = "embedded" if settings.embedded_postgres else "TICKETWALK_DATABASE_URL"
+    broker = "embedded" if settings.embedded_redis else "TICKETWALK_REDIS_URL"
+    notes = (
+        f"notes after {settings.note_quiet_period_seconds:g} s of quiet, "
+        f"{settings.note_max_wait_seconds:g} s at most; sweep every {settings.sweep_interval_seconds:g} s"
+    )
+    detail = f"home {settings.home}; postgres {database}; redis {broker}; {notes}"
+    return Check("settings", ok=True, detail=detail)
+
+
+def _postgres(context: Context) -> str:
+    with context.uow.begin(None) as tx:
+        query = text("SELECT current_setting('server_version'), current_user")
+        server, role = tx.session.execute(query).one()
+    return f"PostgreSQL {server}, as role {role}"
+
+
+def _schema(settings: Settings) -> str:
+    in_force, newest = revision(settings.database)
+    if in_force != newest:
+        raise TicketwalkError(f"revision {in_force or 'none'} is in force, not {newest}: ticketwalk migrate")
+    return f"revision {in_force}"
+
+
+def _broker(ping_broker: Callable[[], None]) -> str:
+    try:
+        ping_broker()
+    except Exception as error:
+        raise TicketwalkError(f"does not answer ({type(error).__name__})") from error
+    return "answers"
+
+
+def _connections(context: Context) -> str:
+    with context.uow.begin(None) as tx:
+        rows = tx.session.execute(
+            select(ConnectionRow.provider, func.count()).group_by(ConnectionRow.provider)
+        ).all()
+        for row in tx.session.scalars(select(ConnectionRow)):
+            context.vault.open(row.secrets)
+    listed = ", ".join(f"{count} {provider}" for provider, count in rows)
+    return f"{listed or 'none yet'}; every secret opens"
+
+
+def _versions() -> Check:
+    installed = {name: version(name) for name in (*TESTED, "redis")}
+    wrong = [name for name, prefix in TESTED.items() if not installed[name].startswith(prefix)]
+    shown = ", ".join(f"{name} {number}" for name, number in installed.items())
+    return Check("versions", ok=not wrong, detail=shown if not wrong else f"{shown}: not the tested set")
+
+
+def _private_hosts(settings: Settings) -> Check:
+    if settings.allow_private_hosts:
+        return Check("private hosts", ok=True, detail="ALLOWED: for development only")
+    return Check("private hosts", ok=True, detail="refused")

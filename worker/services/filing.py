@@ -1,0 +1,217 @@
+"""File commands: find the ticket they belong to, and give each its key and its place in the order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from worker.db.models import CommandRow, SessionRow, TicketRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.requests import Request
+from worker.domain.words import CommandType, SessionKind, TicketKind
+from worker.errors import Refusal
+from worker.services import lookup
+from worker.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One ticket of one account: where commands keep their order."""
+
+    account_id: UUID
+    ticket_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command belongs. `external_id` and `kind` are the ticket's; shown in Flower."""
+
+    lane: Lane
+    external_id: str
+    kind: TicketKind
+    connection_id: UUID | None
+    session_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommand:
+    """A command to file. `key` names what happened, so that what happened twice is filed once."""
+
+    key: str
+    type: CommandType
+    request: Request
+    delivery_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A command that stands in its lane. `repeated`: it stood there before."""
+
+    command_id: int
+    lane: Lane
+    repeated: bool
+
+
+def file_request(context: Context, command: NewCommand, *, wake: bool = True) -> Filed:
+    """File one command in a transaction of its own. `wake`: unless the caller carries it out at once."""
+    with context.uow.begin(None) as tx:
+        place = find_place(tx, command.request)
+    with context.uow.begin(place.lane.account_id) as tx:
+        return file(tx, place, [command], wake=wake)[0]
+
+
+def find_place(tx: Transaction, request: Request) -> Place:
+    """Return where a request belongs; a ticket seen for the first time gets its row."""
+    if request.session is not None:
+        return _place_of_session(tx, request)
+    return _place_of_ticket(tx, request)
+
+
+def file(tx: Transaction, place: Place, commands: Sequence[NewCommand], *, wake: bool = True) -> list[Filed]:
+    """File commands of one ticket in the given order. A key that stands already is not filed again.
+
+    The ticket's row lock (taken by the UPDATE) makes positions visible in the order of their commits;
+    a sequence would let a later place be seen before an earlier one.
+    """
+    first = tx.session.execute(
+        update(TicketRow)
+        .where(TicketRow.id == place.lane.ticket_id)
+        .values(next_position=TicketRow.next_position + len(commands))
+        .returning(TicketRow.next_position - len(commands))
+    ).scalar_one()
+    filed = [_file_one(tx, place, command, first + offset) for offset, command in enumerate(commands)]
+    for command, entry in zip(commands, filed, strict=True):
+        if wake and not entry.repeated:
+            hint_command(tx, place, command.type, entry.command_id)
+    return filed
+
+
+def hint_command(tx: Transaction, place: Place, command_type: CommandType, command_id: int) -> None:
+    """Wake a worker for a command, with the ids that Flower shows."""
+    tx.hint(
+        command_type.value,
+        command_id=command_id,
+        account_id=str(place.lane.account_id),
+        ticket=place.external_id,
+        session=str(place.session_id) if place.session_id else None,
+        kind=_SESSION_KINDS.get(command_type),
+    )
+
+
+_SESSION_KINDS = {
+    CommandType.START_FLOW: SessionKind.FLOW.value,
+    CommandType.START_PROPOSAL: SessionKind.PROPOSAL.value,
+    CommandType.START_ADHOC: SessionKind.ADHOC.value,
+    CommandType.ESCALATE_WITHOUT_WALK: SessionKind.ADHOC.value,
+}
+
+
+def _file_one(tx: Transaction, place: Place, command: NewCommand, position: int) -> Filed:
+    values = {
+        "account_id": place.lane.account_id,
+        "ticket_id": place.lane.ticket_id,
+        "position": position,
+        "key": command.key,
+        "type": command.type.value,
+        "session_id": place.session_id,
+        "connection_id": place.connection_id,
+        "payload": command.request.payload(),
+        "sequence": command.request.sequence,
+        "delivery_id": command.delivery_id,
+    }
+    statement = insert(CommandRow).values(values).on_conflict_do_nothing().returning(CommandRow.id)
+    command_id = tx.session.scalars(statement).one_or_none()
+    if command_id is not None:
+        return Filed(command_id, place.lane, repeated=False)
+    return _standing(tx, place, command)
+
+
+def _standing(tx: Transaction, place: Place, command: NewCommand) -> Filed:
+    query = select(CommandRow.id, CommandRow.type, CommandRow.ticket_id).where(
+        CommandRow.account_id == place.lane.account_id, CommandRow.key == command.key
+    )
+    command_id, command_type, ticket_id = tx.session.execute(query).one()
+    if (command_type, ticket_id) != (command.type.value, place.lane.ticket_id):
+        raise Refusal(
+            "key_taken", f"the key is taken by command {command_id} ({command_type}); use another key"
+        )
+    return Filed(command_id, place.lane, repeated=True)
+
+
+def _place_of_session(tx: Transaction, request: Request) -> Place:
+    query = (
+        select(SessionRow.id, SessionRow.account_id, TicketRow)
+        .join(TicketRow, TicketRow.id == SessionRow.ticket_id)
+        .where(SessionRow.id == request.session)
+    )
+    found = tx.session.execute(query).one_or_none()
+    if found is None or not _agrees(tx, request, found[1], found[2]):
+        raise Refusal("unknown_session", f"there is no walk session {request.session} here")
+    session_id, account_id, ticket = found
+    return Place(
+        lane=Lane(account_id, ticket.id),
+        external_id=ticket.external_id,
+        kind=TicketKind(ticket.kind),
+        connection_id=ticket.connection_id,
+        session_id=session_id,
+    )
+
+
+def _agrees(tx: Transaction, request: Request, account_id: UUID, ticket: TicketRow) -> bool:
+    """Return whether the account, connection and ticket that came along are the session's own."""
+    if request.account is not None and lookup.account(tx, request.account).id != account_id:
+        return False
+    if request.connection is not None:
+        connection = lookup.connection(tx, request.connection)
+        if connection.account_id != account_id or ticket.connection_id not in (None, connection.id):
+            return False
+    return request.ticket is None or request.ticket == ticket.external_id
+
+
+def _place_of_ticket(tx: Transaction, request: Request) -> Place:
+    assert request.ticket is not None  # the model asks for a ticket or a session
+    account_id, connection_id = _owner(tx, request)
+    if request.ticket_kind is TicketKind.PSA and connection_id is None:
+        raise Refusal(
+            "invalid", "a PSA ticket needs its connection; an internal one says ticket_kind internal"
+        )
+    ticket_id = _ticket_id(tx, request, account_id, connection_id)
+    return Place(
+        lane=Lane(account_id, ticket_id),
+        external_id=request.ticket,
+        kind=request.ticket_kind,
+        connection_id=connection_id,
+    )
+
+
+def _owner(tx: Transaction, request: Request) -> tuple[UUID, UUID | None]:
+    account_id = lookup.account(tx, request.account).id if request.account else None
+    if request.connection:
+        connection = lookup.connection(tx, request.connection, account_id=account_id)
+        return connection.account_id, connection.id
+    if account_id is None:
+        raise Refusal("invalid", "say which connection or which account the ticket is of")
+    return account_id, None
+
+
+def _ticket_id(tx: Transaction, request: Request, account_id: UUID, connection_id: UUID | None) -> UUID:
+    tx.session.execute(
+        insert(TicketRow)
+        .values(
+            account_id=account_id,
+            connection_id=connection_id,
+            kind=request.ticket_kind.value,
+            external_id=request.ticket,
+        )
+        .on_conflict_do_nothing()
+    )
+    query = select(TicketRow.id).where(
+        TicketRow.account_id == account_id,
+        TicketRow.kind == request.ticket_kind.value,
+        TicketRow.external_id == request.ticket,
+    )
+    if request.ticket_kind is TicketKind.PSA:
+        query = query.where(TicketRow.connection_id == connection_id)
+    return tx.session.scalars(query).one()

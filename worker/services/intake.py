@@ -1,0 +1,108 @@
+"""Store deliveries: accepted means stored. Many at once share one commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from integrations.ports import Event, EventKind
+from worker.db.models import ConnectionRow, DeliveryRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.words import DeliveryState
+from worker.services.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One authentic POST. `lane` groups what must be interpreted in the order it came."""
+
+    account_id: UUID
+    connection_id: UUID
+    lane: str
+    event: Event
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is durable now. `duplicate`: the same delivery was stored before, and this one changed nothing."""
+
+    delivery_id: int
+    duplicate: bool
+
+
+def connection_by_id(context: Context, connection_id: UUID) -> ConnectionRow | None:
+    """Return the connection that a webhook URL names, with its sealed secrets."""
+    with context.uow.begin(None) as tx:
+        row = tx.session.get(ConnectionRow, connection_id)
+        if row is not None:
+            _ = row.secrets  # loaded here, since the row outlives the transaction
+        return row
+
+
+def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
+    """Store deliveries in one transaction and wake workers for the new ones, in the given order."""
+    with context.uow.begin(None) as tx:
+        statement = insert(DeliveryRow).values([_values(delivery) for delivery in deliveries])
+        returned = tx.session.execute(
+            statement.on_conflict_do_nothing().returning(
+                DeliveryRow.id, DeliveryRow.connection_id, DeliveryRow.dedupe_key
+            )
+        )
+        new = {(row.connection_id, row.dedupe_key): row.id for row in returned}
+        standing = _standing(tx, deliveries, new)
+        _hint_lanes(tx, deliveries, new)
+        stored = []
+        for delivery in deliveries:
+            key = (delivery.connection_id, delivery.event.dedupe_key)
+            # the first of two equal ones in a batch is the new one
+            new_id = new.pop(key, None)
+            stored.append(Stored(new_id or standing[key], duplicate=new_id is None))
+            standing.setdefault(key, stored[-1].delivery_id)
+        return stored
+
+
+def _values(delivery: NewDelivery) -> dict[str, object]:
+    ignored = delivery.event.kind is EventKind.IGNORED
+    return {
+        "account_id": delivery.account_id,
+        "connection_id": delivery.connection_id,
+        "dedupe_key": delivery.event.dedupe_key,
+        "lane": delivery.lane,
+        "event_kind": delivery.event.kind.value,
+        "external_ticket_id": delivery.event.ticket_id,
+        "body": delivery.body,
+        "state": (DeliveryState.IGNORED if ignored else DeliveryState.PENDING).value,
+        "reason": delivery.event.reason,
+    }
+
+
+def _standing(
+    tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tuple[UUID, str], int]
+) -> dict[tuple[UUID, str], int]:
+    keys = {(delivery.connection_id, delivery.event.dedupe_key) for delivery in deliveries} - new.keys()
+    if not keys:
+        return {}
+    query = select(DeliveryRow.connection_id, DeliveryRow.dedupe_key, DeliveryRow.id).where(
+        tuple_(DeliveryRow.connection_id, DeliveryRow.dedupe_key).in_(keys)
+    )
+    return {(row[0], row[1]): row[2] for row in tx.session.execute(query)}
+
+
+def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tuple[UUID, str], int]) -> None:
+    """One wake-up per lane: interpreting one delivery interprets all of its lane."""
+    woken: set[tuple[UUID, str]] = set()
+    for delivery in deliveries:
+        lane = (delivery.connection_id, delivery.lane)
+        delivery_id = new.get((delivery.connection_id, delivery.event.dedupe_key))
+        if delivery_id is None or lane in woken or delivery.event.kind is EventKind.IGNORED:
+            continue
+        woken.add(lane)
+        tx.hint(
+            "delivery.interpret",
+            delivery_id=delivery_id,
+            account_id=str(delivery.account_id),
+            ticket=delivery.event.ticket_id,
+        )

@@ -1,0 +1,1 @@
+"""Turn deliveries into commands: what a sender says itself, or what the PSA shows when asked again."""

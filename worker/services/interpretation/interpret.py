@@ -1,0 +1,220 @@
+"""Interpret the pending deliveries of one lane, in the order they came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, func, select, update
+
+from integrations.errors import CallError, ThrottledError
+from worker.db.models import ConnectionRow, DeliveryRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.outbox import backoff
+from worker.domain.words import DeliveryState
+from worker.errors import Refusal
+from worker.services.context import Context
+from worker.services.interpretation import carried, refetched
+from worker.services.interpretation.meaning import Meaning
+
+log = structlog.get_logger()
+
+#: Deliveries interpreted in one turn; the rest is hinted for, so that one busy sender starves nobody.
+TURN_LIMIT = 100
+#: Tries before a person is asked. With the back-off of at most 10 minutes that is over an hour of outage.
+MAX_ATTEMPTS = 14
+#: How long deliveries are left to the worker that claimed them; a killed worker costs this much. Without it
+#: every sweep would put one more worker on a PSA that is slow to answer, each spending an attempt. A little
+#: over the time-outs of one read (`integrations.http.READ_LIMITS`); a fetch that takes longer is repeated.
+FETCH_LEASE = timedelta(seconds=15)
+#: The same where nothing is fetched: one transaction, that waits for nobody but its own lane.
+READ_LEASE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreted:
+    """What a turn did, in counts."""
+
+    deliveries: int = 0
+    commands: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the order needs to know of a pending delivery."""
+
+    delivery_id: int
+    attempts: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The deliveries of one turn, an attempt counted on each."""
+
+    connection: ConnectionRow
+    lane: str
+    delivery_ids: Sequence[int]
+
+
+def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) -> Interpreted:
+    """Interpret all that is pending in the delivery's lane. Safe to run twice and at the same time."""
+    claim = _claim(context, account_id, delivery_id)
+    if claim is None:
+        return Interpreted()
+    if context.providers[claim.connection.provider].carries_commands:
+        return _in_order(context, claim)
+    try:
+        facts = refetched.fetch(context, claim.connection, claim.lane)
+    except CallError as error:
+        _again_later(context, claim, error)
+        return Interpreted()
+    return _file_facts(context, claim, facts)
+
+
+def _claim(context: Context, account_id: UUID | None, delivery_id: int) -> Claim | None:
+    """Count an attempt first: a delivery that kills its worker is parked, not looped.
+
+    The oldest decides for its lane: while it is claimed or waits for its next try, so do those behind it.
+    """
+    with context.uow.begin(account_id) as tx:
+        delivery = tx.session.get(DeliveryRow, delivery_id)
+        if delivery is None:
+            raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
+        _lock_lane(tx, delivery.connection_id, delivery.lane)
+        _park_spent(tx, delivery)
+        connection = tx.session.get_one(ConnectionRow, delivery.connection_id)
+        _ = connection.secrets  # loaded here, since the row outlives the transaction
+        carries_commands = context.providers[connection.provider].carries_commands
+        ids = _due_from_head(tx, delivery, one_by_one=carries_commands)
+        if not ids:
+            return None
+        tx.session.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.id.in_(ids))
+            .values(
+                attempts=DeliveryRow.attempts + 1,
+                next_attempt_at=tx.now + (READ_LEASE if carries_commands else FETCH_LEASE),
+            )
+        )
+        return Claim(connection, delivery.lane, ids)
+
+
+def _lock_lane(tx: Transaction, connection_id: UUID, lane: str) -> None:
+    """Two workers on one lane claim and interpret in turn, so that its order holds."""
+    tx.session.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(f"{connection_id}:{lane}", 0)))
+    )
+
+
+def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) -> list[int]:
+    """Return the ids to interpret now. `one_by_one`: a body that failed its worker before is taken alone, so
+    that it takes nobody with it; where the PSA is asked instead, one answer is good for all of the lane.
+    """
+    query = (
+        select(DeliveryRow.id, DeliveryRow.attempts, DeliveryRow.next_attempt_at <= func.clock_timestamp())
+        .where(*_pending_in(delivery))
+        .order_by(DeliveryRow.id)
+        .limit(TURN_LIMIT)
+    )
+    due = list(takewhile(lambda delivery: delivery.due, (Waiting(*row) for row in tx.session.execute(query))))
+    if one_by_one:
+        due = list(takewhile(lambda delivery: delivery.attempts == 0, due)) or due[:1]
+    return [delivery.delivery_id for delivery in due]
+
+
+def _in_order(context: Context, claim: Claim) -> Interpreted:
+    """Interpret what the bodies say, in one transaction; the lane's lock keeps two workers in order."""
+    with context.uow.begin(claim.connection.account_id) as tx:
+        _lock_lane(tx, claim.connection.id, claim.lane)
+        rows = _still_pending(tx, claim)
+        meanings = [carried.read(tx, claim.connection, row) for row in rows]
+        for row, meaning in zip(rows, meanings, strict=True):
+            _mark(tx, row, meaning)
+        _hint_rest(tx, claim)
+    return Interpreted(len(rows), sum(meaning.commands for meaning in meanings))
+
+
+def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Interpreted:
+    """File what the PSA showed. Two workers file the same keys, so the second one files nothing."""
+    with context.uow.begin(claim.connection.account_id) as tx:
+        meaning = refetched.file_facts(tx, claim.connection, facts)
+        rows = _still_pending(tx, claim)
+        for row in rows:
+            _mark(tx, row, meaning)
+        _hint_rest(tx, claim)
+    return Interpreted(len(rows), meaning.commands)
+
+
+def _still_pending(tx: Transaction, claim: Claim) -> Sequence[DeliveryRow]:
+    query = select(DeliveryRow).where(
+        DeliveryRow.id.in_(claim.delivery_ids), DeliveryRow.state == DeliveryState.PENDING
+    )
+    return tx.session.scalars(query.order_by(DeliveryRow.id)).all()
+
+
+def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:
+    row.state = meaning.state.value
+    row.reason = meaning.reason
+    row.interpreted_at = tx.now
+
+
+def _hint_rest(tx: Transaction, claim: Claim) -> None:
+    query = (
+        select(DeliveryRow.id, DeliveryRow.external_ticket_id)
+        .where(
+            DeliveryRow.connection_id == claim.connection.id,
+            DeliveryRow.lane == claim.lane,
+            DeliveryRow.state == DeliveryState.PENDING,
+            DeliveryRow.next_attempt_at <= func.now(),
+            DeliveryRow.id.not_in(claim.delivery_ids),
+        )
+        .order_by(DeliveryRow.id)
+        .limit(1)
+    )
+    for delivery_id, ticket in tx.session.execute(query):
+        tx.hint(
+            "delivery.interpret",
+            delivery_id=delivery_id,
+            account_id=str(claim.connection.account_id),
+            ticket=ticket,
+        )
+
+
+def _again_later(context: Context, claim: Claim, error: CallError) -> None:
+    """The PSA could not be asked: the lane waits. Being told to wait spends no attempt."""
+    with context.uow.begin(claim.connection.account_id) as tx:
+        for row in _still_pending(tx, claim):
+            throttled = isinstance(error, ThrottledError)
+            wait: timedelta = (
+                error.retry_after if isinstance(error, ThrottledError) else backoff(row.attempts)
+            )
+            row.attempts -= int(throttled)
+            row.reason = str(error)
+            row.next_attempt_at = tx.now + wait
+            if row.attempts >= MAX_ATTEMPTS:
+                row.state = DeliveryState.PARKED.value
+    log.warning("psa not asked", connection_id=str(claim.connection.id), lane=claim.lane, reason=str(error))
+
+
+def _park_spent(tx: Transaction, delivery: DeliveryRow) -> None:
+    tx.session.execute(
+        update(DeliveryRow)
+        .where(
+            *_pending_in(delivery),
+            DeliveryRow.attempts >= MAX_ATTEMPTS,
+            DeliveryRow.next_attempt_at <= func.now(),  # before that, its last attempt may still be running
+        )
+        .values(state=DeliveryState.PARKED.value, reason="its worker died or failed every time it was tried")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _pending_in(delivery: DeliveryRow) -> tuple[ColumnElement[bool], ...]:
+    return (
+        DeliveryRow.connection_id == delivery.connection_id,
+        DeliveryRow.lane == delivery.lane,
+        DeliveryRow.state == DeliveryState.PENDING,
+    )

@@ -1,0 +1,175 @@
+"""A PSA's webhook is only a hint: ask the PSA what the ticket is now, and file what that means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from integrations.ports import PsaNote, PsaTicket
+from worker.db.models import ConnectionRow, SessionRow, TicketRow, UserRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.requests import Abandon, AddTicketNotes, Request, StartAdhoc, StartFlow
+from worker.domain.text import made_storable
+from worker.domain.triggers import Rule, TicketFacts, parse_rules
+from worker.domain.words import CommandType, DeliveryState, SessionKind, SessionStatus, TicketKind
+from worker.errors import Refusal
+from worker.services import lookup
+from worker.services.accounts import open_link
+from worker.services.context import Context
+from worker.services.filing import NewCommand, Place, file, find_place
+from worker.services.interpretation.meaning import Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the PSA showed. `ticket` is None where it has no such ticket any more."""
+
+    external_id: str
+    ticket: PsaTicket | None
+    notes: Sequence[PsaNote] = ()
+
+
+def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Facts:
+    """Ask the PSA for the ticket and the notes since the ticket's cursor. Raises the client's CallErrors."""
+    client = context.providers[connection.provider].client(open_link(context, connection))
+    with context.uow.begin(connection.account_id) as tx:
+        row = _ticket_row(tx, connection, external_id)
+        cursor = row.note_cursor if row else None
+    ticket = client.ticket(external_id)
+    notes = client.notes(external_id, after_id=cursor) if ticket else ()
+    return Facts(external_id, ticket, notes)
+
+
+def file_facts(tx: Transaction, connection: ConnectionRow, facts: Facts) -> Meaning:
+    """File the commands that the ticket's present state calls for."""
+    row = _ticket_row(tx, connection, facts.external_id)
+    sessions = _sessions(tx, row) if row else []
+    active = next((session for session in sessions if session.status == SessionStatus.ACTIVE), None)
+    if facts.ticket is None:
+        return _gone(tx, connection, facts, active)
+    if active is not None:
+        return _go_on(tx, connection, facts, active)
+    if sessions:
+        return Meaning(DeliveryState.IGNORED, "the ticket's walk is over")
+    if facts.ticket.closed:
+        return Meaning(DeliveryState.IGNORED, "the ticket is closed")
+    return _start(tx, connection, facts, facts.ticket)
+
+
+def _start(tx: Transaction, connection: ConnectionRow, facts: Facts, ticket: PsaTicket) -> Meaning:
+    """The first rule that fits starts a walk, once per ticket."""
+    rule = parse_rules(connection.rules).first_fit(_facts(ticket))
+    if rule is None:
+        return Meaning(DeliveryState.IGNORED, "no rule of the connection fits the ticket")
+    if rule.start == "ignore":
+        return Meaning(DeliveryState.IGNORED, "a rule of the connection says to ignore the ticket")
+    user = _technician(tx, connection, ticket, rule)
+    if user is None:
+        return Meaning(
+            DeliveryState.IGNORED,
+            "nobody to walk it: the ticket's assignee is no user of the account, and the rule names none",
+        )
+    address = {"connection": str(connection.id), "ticket": facts.external_id, "user": str(user.id)}
+    request: Request = StartAdhoc(**address)
+    command_type = CommandType.START_ADHOC
+    if rule.flow is not None:
+        request, command_type = StartFlow(**address, flow=rule.flow), CommandType.START_FLOW
+    place = find_place(tx, request)
+    _remember(tx, place, ticket, facts.notes)
+    start = file(tx, place, [NewCommand(_key(connection, facts, "start"), command_type, request)])
+    if not start[0].repeated:
+        return Meaning(DeliveryState.INTERPRETED, commands=1)
+    # filed before, but not applied yet: notes typed meanwhile are the walk's, and come after its start
+    if command_type is CommandType.START_ADHOC:
+        return _filed(tx, place, _typed_notes(connection, facts))
+    return Meaning(DeliveryState.IGNORED, "the ticket's walk is about to start")
+
+
+def _go_on(tx: Transaction, connection: ConnectionRow, facts: Facts, session: SessionRow) -> Meaning:
+    """Notes that people typed in the ticket belong to the ad-hoc walk of it."""
+    place = find_place(tx, Request(session=session.id))
+    assert facts.ticket is not None  # a ticket that is gone does not go on
+    _remember(tx, place, facts.ticket, facts.notes)
+    if session.kind != SessionKind.ADHOC:
+        return Meaning(DeliveryState.IGNORED, "nothing new for the walk")
+    return _filed(tx, place, _typed_notes(connection, facts))
+
+
+def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
+    """Return a command per note that a person of the MSP typed; our own and customers' are left out."""
+    return [
+        NewCommand(
+            f"{connection.provider}:{connection.id}:note:{note.note_id}",
+            CommandType.ADD_TICKET_NOTES,
+            AddTicketNotes(connection=str(connection.id), ticket=facts.external_id, notes=[_note(note)]),
+        )
+        for note in facts.notes
+        if note.author and not note.own and "[tw:" not in note.text
+    ]
+
+
+def _gone(tx: Transaction, connection: ConnectionRow, facts: Facts, session: SessionRow | None) -> Meaning:
+    if session is None:
+        return Meaning(DeliveryState.IGNORED, "the PSA has no such ticket")
+    request = Abandon(session=session.id, reason="the ticket was deleted in the PSA")
+    command = NewCommand(_key(connection, facts, f"gone:{session.id}"), CommandType.ABANDON, request)
+    return _filed(tx, find_place(tx, request), [command])
+
+
+def _filed(tx: Transaction, place: Place, commands: Sequence[NewCommand]) -> Meaning:
+    if not commands:
+        return Meaning(DeliveryState.IGNORED, "nothing new for the walk")
+    filed = file(tx, place, commands)
+    return Meaning(DeliveryState.INTERPRETED, commands=sum(not entry.repeated for entry in filed))
+
+
+def _technician(tx: Transaction, connection: ConnectionRow, ticket: PsaTicket, rule: Rule) -> UserRow | None:
+    if ticket.assigned_to:
+        user = lookup.member(tx, ticket.assigned_to, account_id=connection.account_id)
+        if user is not None:
+            return user
+    if rule.user is None:
+        return None
+    try:
+        return lookup.user(tx, rule.user, account_id=connection.account_id)
+    except Refusal:
+        return None
+
+
+def _remember(tx: Transaction, place: Place, ticket: PsaTicket, notes: Sequence[PsaNote]) -> None:
+    """Keep the ticket's title for the summary, and how far its notes were read."""
+    row = tx.session.get_one(TicketRow, place.lane.ticket_id)
+    row.summary = made_storable(ticket.summary)
+    if notes:
+        row.note_cursor = notes[-1].note_id
+
+
+def _note(note: PsaNote) -> dict[str, object]:
+    return {
+        "psa_note_id": note.note_id,
+        "author": made_storable(note.author or ""),
+        "text": made_storable(note.text),
+        "at": note.created_at.isoformat() if note.created_at else None,
+    }
+
+
+def _facts(ticket: PsaTicket) -> TicketFacts:
+    names = ("board", "type", "priority", "status", "summary", "company")
+    return TicketFacts(**{name: getattr(ticket, name) for name in names})
+
+
+def _key(connection: ConnectionRow, facts: Facts, what: str) -> str:
+    return f"{connection.provider}:{connection.id}:ticket:{facts.external_id}:{what}"
+
+
+def _ticket_row(tx: Transaction, connection: ConnectionRow, external_id: str) -> TicketRow | None:
+    query = select(TicketRow).where(
+        TicketRow.connection_id == connection.id,
+        TicketRow.external_id == external_id,
+        TicketRow.kind == TicketKind.PSA,  # an internal ticket may bear the same id
+    )
+    return tx.session.scalars(query).one_or_none()
+
+
+def _sessions(tx: Transaction, ticket: TicketRow) -> Sequence[SessionRow]:
+    return tx.session.scalars(select(SessionRow).where(SessionRow.ticket_id == ticket.id)).all()

@@ -1,0 +1,180 @@
+"""Apply what is pending for one ticket, in order: the one locking use case behind every command task.
+
+A turn is two transactions. The first claims: it counts an attempt on each command it is about to apply, so
+that a command which kills its worker is found out. The second applies, under the ticket's row lock: effects,
+marks and outbox entries commit together or not at all. Run twice or at the same time, a turn finds the
+commands settled and does nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+
+from worker.db.models import CommandRow, TicketRow
+from worker.db.unit_of_work import Transaction
+from worker.domain.lane import CLAIM_LEASE, TURN_LIMIT, Pending, retry_at, spent, turn_of
+from worker.domain.words import CommandState, CommandType
+from worker.errors import StoreUnavailableError
+from worker.services.context import Context
+from worker.services.filing import Lane
+from worker.services.settling import settle_turn
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn did. `more` is true where the lane has commands that are due."""
+
+    settled: int = 0
+    more: bool = False
+
+
+def drain(context: Context, lane: Lane, *, command_id: int | None = None) -> Turn:
+    """Take turns until `command_id` has settled or a full turn is spent; then hint for the rest.
+
+    At most two turns: a busy ticket hands itself on, so that it starves nobody.
+    """
+    turn = take_turn(context, lane)
+    if turn.more and command_id is not None and _is_pending(context, lane, command_id):
+        turn = take_turn(context, lane)
+    if turn.more:
+        _hint_again(context, lane)
+    return turn
+
+
+def take_turn(context: Context, lane: Lane) -> Turn:
+    """Apply the commands at the head of the lane. A failure of one is found by applying them one by one."""
+    claimed = _claim(context, lane)
+    if not claimed:
+        return Turn()
+    try:
+        settled = settle_turn(context, lane, claimed)
+    except StoreUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever one command does, it may not take others with it
+        if len(claimed) > 1:
+            _give_back(context, lane, claimed)
+            return take_turn(context, lane)
+        _hold_or_park(context, lane, claimed[0], error)
+        return Turn(more=True)
+    return Turn(settled=settled, more=len(claimed) >= TURN_LIMIT or _has_due(context, lane))
+
+
+def _claim(context: Context, lane: Lane) -> list[int]:
+    """Count an attempt on each command of the next turn, and park those that were claimed too often."""
+    with context.uow.begin(lane.account_id) as tx:
+        _lock(tx, lane)
+        pending = _pending(tx, lane)
+        # before it is due again, its last attempt may still be running
+        lost = spent(command for command in pending if command.next_attempt_at <= tx.now)
+        for command_id in lost:
+            _park(tx, command_id, "its worker died or failed every time it was tried")
+        turn = turn_of([command for command in pending if command.command_id not in lost], now=tx.now)
+        claimed = [command.command_id for command in turn]
+        if claimed:
+            tx.session.execute(
+                update(CommandRow)
+                .where(CommandRow.id.in_(claimed))
+                .values(attempts=CommandRow.attempts + 1, next_attempt_at=tx.now + CLAIM_LEASE)
+                .execution_options(synchronize_session=False)
+            )
+    return claimed
+
+
+def _give_back(context: Context, lane: Lane, claimed: Sequence[int]) -> None:
+    """End the claim on commands that are to be applied one by one."""
+    with context.uow.begin(lane.account_id) as tx:
+        _lock(tx, lane)
+        tx.session.execute(
+            update(CommandRow)
+            .where(CommandRow.id.in_(claimed), CommandRow.state == CommandState.PENDING)
+            .values(next_attempt_at=tx.now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _lock(tx: Transaction, lane: Lane) -> None:
+    """Two workers on one ticket take turns; without this they would apply the same commands twice."""
+    tx.session.execute(select(TicketRow.id).where(TicketRow.id == lane.ticket_id).with_for_update())
+
+
+def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
+    """Return the head of the lane: what is next in order, after those whose wait for a gap is over."""
+    columns = (CommandRow.id, CommandRow.attempts, CommandRow.next_attempt_at)
+    of_lane = select(*columns).where(
+        CommandRow.ticket_id == lane.ticket_id, CommandRow.state == CommandState.PENDING
+    )
+    overdue = of_lane.where(CommandRow.waits_for_sequence, CommandRow.next_attempt_at <= tx.now)
+    in_order = of_lane.where(~CommandRow.waits_for_sequence)
+    rows = [
+        *tx.session.execute(overdue.order_by(CommandRow.sequence, CommandRow.position).limit(TURN_LIMIT)),
+        *tx.session.execute(in_order.order_by(CommandRow.position).limit(TURN_LIMIT)),
+    ]
+    return [Pending(*row) for row in rows[:TURN_LIMIT]]
+
+
+def _hold_or_park(context: Context, lane: Lane, command_id: int, error: Exception) -> None:
+    """Keep a failed command at the head of its lane for a while, or park it; never lose it."""
+    reason = _plain(error)
+    with context.uow.begin(lane.account_id) as tx:
+        _lock(tx, lane)
+        command = tx.session.get_one(CommandRow, command_id)
+        if command.state != CommandState.PENDING:
+            return
+        command.reason = reason
+        command.next_attempt_at = retry_at(attempts=command.attempts, now=tx.now)
+        if spent([Pending(command.id, command.attempts, command.next_attempt_at)]):
+            _park(tx, command_id, reason)
+    log.warning("command failed", command_id=command_id, reason=reason, attempts=command.attempts)
+
+
+def _park(tx: Transaction, command_id: int, reason: str) -> None:
+    tx.session.execute(
+        update(CommandRow)
+        .where(CommandRow.id == command_id)
+        .values(state=CommandState.PARKED.value, reason=reason, settled_at=tx.now)
+        .execution_options(synchronize_session="fetch")
+    )
+    log.error("command parked", command_id=command_id, reason=reason)
+
+
+def _plain(error: Exception) -> str:
+    """Return what may be kept and shown of an unexpected error: its kind, never its values."""
+    if isinstance(error, DBAPIError):
+        return f"database error {type(error.orig).__name__}"
+    return f"unexpected {type(error).__name__}"
+
+
+def _due(lane: Lane, tx: Transaction) -> Sequence[tuple[int, str]]:
+    query = select(CommandRow.id, CommandRow.type).where(
+        CommandRow.ticket_id == lane.ticket_id,
+        CommandRow.state == CommandState.PENDING,
+        CommandRow.next_attempt_at <= tx.now,
+    )
+    return [(row[0], row[1]) for row in tx.session.execute(query.order_by(CommandRow.position).limit(1))]
+
+
+def _has_due(context: Context, lane: Lane) -> bool:
+    with context.uow.begin(lane.account_id) as tx:
+        return bool(_due(lane, tx))
+
+
+def _is_pending(context: Context, lane: Lane, command_id: int) -> bool:
+    with context.uow.begin(lane.account_id) as tx:
+        return tx.session.get_one(CommandRow, command_id).state == CommandState.PENDING
+
+
+def _hint_again(context: Context, lane: Lane) -> None:
+    with context.uow.begin(lane.account_id) as tx:
+        external_id = tx.session.get_one(TicketRow, lane.ticket_id).external_id
+        for command_id, command_type in _due(lane, tx):
+            tx.hint(
+                CommandType(command_type).value,
+                command_id=command_id,
+                account_id=str(lane.account_id),
+                ticket=external_id,
+            )

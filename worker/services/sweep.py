@@ -1,0 +1,123 @@
+"""Hint again whatever Postgres says is open. Harmless twice, and by any number of schedulers.
+
+Each kind of work has one query over a partial index, bounded, and fair: each account's oldest come first in
+turn, so that a storm of one account does not bury another account's single event.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+
+from worker.db.unit_of_work import Transaction
+from worker.services.context import Context
+
+#: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
+SWEEP_LIMIT = 200
+#: Open rows looked at per account and kind; more of one account's rows change nothing about its share.
+ACCOUNT_LIMIT = 2_000
+#: A fresh row has a hint of its own on the way; sweeping it at once would double every hint.
+GRACE = timedelta(seconds=1)
+
+
+def sweep(context: Context) -> dict[str, int]:
+    """Publish hints for what is due. Return how many of each kind."""
+    with context.uow.begin(None) as tx:
+        return {kind: _sweep_kind(tx, kind) for kind in _QUERIES}
+
+
+def _sweep_kind(tx: Transaction, kind: str) -> int:
+    query = text(_QUERIES[kind])
+    limits = {"limit": SWEEP_LIMIT, "account_limit": ACCOUNT_LIMIT, "grace": GRACE}
+    named = {name: value for name, value in limits.items() if f":{name}" in _QUERIES[kind]}
+    rows = tx.session.execute(query, named).mappings().all()
+    for row in rows:
+        task, arguments = _HINTS[kind](row)
+        tx.hint(task, **arguments)
+    return len(rows)
+
+
+def _delivery_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
+    return "delivery.interpret", {
+        "delivery_id": row["id"],
+        "account_id": str(row["account_id"]),
+        "ticket": row["ticket"],
+    }
+
+
+def _command_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
+    return row["type"], {
+        "command_id": row["id"],
+        "account_id": str(row["account_id"]),
+        "ticket": row["ticket"],
+        "session": None,
+        "kind": None,
+    }
+
+
+def _draft_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
+    return "notes.flush", {"session": str(row["session_id"]), "only_due": True}
+
+
+def _outbox_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
+    return "psa.push", {
+        "outbox_id": row["id"],
+        "account_id": str(row["account_id"]),
+        "ticket": row["ticket"],
+        "session": str(row["session_id"]),
+    }
+
+
+_HINTS = {
+    "deliveries": _delivery_hint,
+    "commands": _command_hint,
+    "drafts": _draft_hint,
+    "outbox": _outbox_hint,
+}
+
+#: Per account the oldest open rows; of those one per lane; then the accounts take turns.
+_QUERIES: Mapping[str, str] = {
+    "deliveries": """
+        SELECT id, account_id, ticket FROM (
+            SELECT DISTINCT ON (d.connection_id, d.lane)
+                d.id, d.account_id, d.external_ticket_id AS ticket,
+                row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
+            FROM account a CROSS JOIN LATERAL (
+                SELECT * FROM delivery
+                WHERE account_id = a.id AND state = 'pending' AND next_attempt_at <= now() - :grace
+                ORDER BY id LIMIT :account_limit
+            ) d ORDER BY d.connection_id, d.lane, d.id
+        ) lanes ORDER BY turn, id LIMIT :limit
+    """,
+    "commands": """
+        SELECT id, account_id, ticket, type FROM (
+            SELECT DISTINCT ON (c.ticket_id)
+                c.id, c.account_id, c.type, t.external_id AS ticket,
+                row_number() OVER (PARTITION BY c.account_id ORDER BY c.id) AS turn
+            FROM account a CROSS JOIN LATERAL (
+                SELECT * FROM command
+                WHERE account_id = a.id AND state = 'pending' AND next_attempt_at <= now() - :grace
+                ORDER BY id LIMIT :account_limit
+            ) c JOIN ticket t ON t.id = c.ticket_id
+            ORDER BY c.ticket_id, c.id
+        ) lanes ORDER BY turn, id LIMIT :limit
+    """,
+    "drafts": """
+        SELECT session_id FROM note_draft WHERE due_at <= now() ORDER BY due_at LIMIT :limit
+    """,
+    "outbox": """
+        SELECT id, account_id, session_id, ticket FROM (
+            SELECT DISTINCT ON (o.ticket_id)
+                o.id, o.account_id, o.session_id, t.external_id AS ticket,
+                row_number() OVER (PARTITION BY o.account_id ORDER BY o.id) AS turn
+            FROM account a CROSS JOIN LATERAL (
+                SELECT * FROM outbox
+                WHERE account_id = a.id AND state IN ('pending', 'sending', 'unknown')
+                    AND next_attempt_at <= now() - :grace
+                ORDER BY id LIMIT :account_limit
+            ) o JOIN ticket t ON t.id = o.ticket_id
+            ORDER BY o.ticket_id, o.id
+        ) lanes ORDER BY turn, id LIMIT :limit
+    """,
+}

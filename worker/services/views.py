@@ -1,0 +1,231 @@
+"""Read models: what the command line and the operator see. Nothing here changes anything."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from worker.db.models import (
+    AuditRow,
+    CommandRow,
+    DeliveryRow,
+    NoteDraftRow,
+    OutboxRow,
+    SessionRow,
+    StepRow,
+    TicketRow,
+    UserRow,
+)
+from worker.db.unit_of_work import Transaction
+from worker.domain.words import CommandState, Outcome, SessionStatus
+from worker.errors import Refusal
+from worker.services.walks.report import walked_path
+
+#: Rows of a listing unless told otherwise.
+LISTING_LIMIT = 50
+
+
+def walks(tx: Transaction, *, status: SessionStatus | None = None, limit: int) -> list[dict[str, Any]]:
+    """Return the newest walks, one line each."""
+    query = (
+        select(SessionRow, TicketRow.external_id, UserRow.email)
+        .join(TicketRow, TicketRow.id == SessionRow.ticket_id)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .order_by(SessionRow.started_at.desc())
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(SessionRow.status == status)
+    return [_walk_line(session, ticket, email) for session, ticket, email in tx.session.execute(query)]
+
+
+def walk(tx: Transaction, session_id: UUID) -> dict[str, Any]:
+    """Return one walk whole: path, notes, outcome, and what the PSA was told of it."""
+    query = (
+        select(SessionRow, TicketRow.external_id, UserRow.email)
+        .join(TicketRow, TicketRow.id == SessionRow.ticket_id)
+        .join(UserRow, UserRow.id == SessionRow.user_id)
+        .where(SessionRow.id == session_id)
+    )
+    found = tx.session.execute(query).one_or_none()
+    if found is None:
+        raise Refusal("unknown_session", f"there is no walk session {session_id} (see: ticketwalk walk list)")
+    session, ticket, email = found
+    draft = tx.session.get(NoteDraftRow, session.id)
+    return {
+        **_walk_line(session, ticket, email),
+        "acting_as": session.acting_as,
+        "flow_id": _text(session.flow_id),
+        "flow_proposal_id": _text(session.flow_proposal_id),
+        "current_node_id": session.current_node_id,
+        "walked_path": walked_path(tx, session.id),
+        "withdrawn_steps": _withdrawn(tx, session.id),
+        "walk_notes": session.walk_notes,
+        "notes_revision": draft.revision if draft else 0,
+        "notes_written_revision": draft.written_revision if draft else 0,
+        "outcome": _outcome(session),
+        "pushes": [_push_line(row) for row in _pushes(tx, session.id)],
+        "audit": [_audit_line(row) for row in _audit(tx, session.id)],
+    }
+
+
+def command(tx: Transaction, command_id: int) -> dict[str, Any]:
+    """Return what became of a command: `{"outcome", …}` in the words of the task results."""
+    row = tx.session.get(CommandRow, command_id)
+    if row is None:
+        raise Refusal("unknown_command", f"there is no command {command_id}")
+    return {"command_id": row.id, **command_outcome(row)}
+
+
+def command_outcome(row: CommandRow) -> dict[str, Any]:
+    """Return a command's state as a task result."""
+    if row.state == CommandState.APPLIED:
+        return {"outcome": Outcome.APPLIED.value, **(row.result or {})}
+    if row.state == CommandState.REFUSED:
+        return {"outcome": Outcome.REFUSED.value, "reason": row.reason, **(row.result or {})}
+    if row.state == CommandState.PARKED:
+        return {"outcome": Outcome.PARKED.value, "reason": row.reason}
+    waiting = "an earlier sequence number" if row.waits_for_sequence else row.reason
+    return {"outcome": Outcome.WAITING.value, "reason": waiting or "its turn in the ticket"}
+
+
+def commands(tx: Transaction, *, state: CommandState | None, limit: int) -> list[dict[str, Any]]:
+    """Return the newest commands, one line each."""
+    query = (
+        select(CommandRow, TicketRow.external_id)
+        .join(TicketRow, TicketRow.id == CommandRow.ticket_id)
+        .order_by(CommandRow.id.desc())
+        .limit(limit)
+    )
+    if state is not None:
+        query = query.where(CommandRow.state == state)
+    return [
+        {
+            "id": row.id,
+            "type": row.type,
+            "ticket": ticket,
+            "state": row.state,
+            "reason": row.reason,
+            "attempts": row.attempts,
+            "received_at": _time(row.received_at),
+            "settled_at": _time(row.settled_at),
+        }
+        for row, ticket in tx.session.execute(query)
+    ]
+
+
+def deliveries(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the newest deliveries, one line each; never their bodies."""
+    query = select(DeliveryRow).order_by(DeliveryRow.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(DeliveryRow.state == state)
+    return [
+        {
+            "id": row.id,
+            "event": row.event_kind,
+            "ticket": row.external_ticket_id,
+            "state": row.state,
+            "reason": row.reason,
+            "attempts": row.attempts,
+            "received_at": _time(row.received_at),
+        }
+        for row in tx.session.scalars(query)
+    ]
+
+
+def outbox(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the newest outbox entries, one line each."""
+    query = select(OutboxRow).order_by(OutboxRow.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(OutboxRow.state == state)
+    return [
+        {"id": row.id, "session_id": str(row.session_id), **_push_line(row)}
+        for row in tx.session.scalars(query)
+    ]
+
+
+def _walk_line(session: SessionRow, ticket: str, email: str) -> dict[str, Any]:
+    return {
+        "id": str(session.id),
+        "ticket_id": ticket,
+        "ticket_kind": session.ticket_kind,
+        "user": email,
+        "kind": session.kind,
+        "status": session.status,
+        "steps": session.step_count,
+        "started_at": _time(session.started_at),
+        "last_step_at": _time(session.last_step_at),
+    }
+
+
+def _outcome(session: SessionRow) -> dict[str, Any] | None:
+    if session.status == SessionStatus.ACTIVE:
+        return None
+    fields = {
+        "status": session.status,
+        "resolved_at": _time(session.resolved_at),
+        "helpful": session.helpful,
+        "resolution_notes": session.resolution_notes,
+        "escalated_at": _time(session.escalated_at),
+        "escalation_reason": session.escalation_reason,
+        "escalation_category": session.escalation_category,
+        "abandoned_at": _time(session.abandoned_at),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _push_line(row: OutboxRow) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "part": row.part,
+        "purpose": row.purpose,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "marker": row.marker,
+        "external_id": row.external_id,
+        "sent_at": _time(row.sent_at),
+    }
+
+
+def _audit_line(row: AuditRow) -> dict[str, Any]:
+    return {
+        "action": row.action,
+        "actor_user_id": _text(row.actor_user_id),
+        "acting_as": row.acting_as,
+        "at": _time(row.at),
+    }
+
+
+def _withdrawn(tx: Transaction, session_id: UUID) -> list[dict[str, Any]]:
+    query = select(StepRow).where(StepRow.session_id == session_id, StepRow.withdrawn_at.is_not(None))
+    return [
+        {
+            "position": row.position,
+            "node_id": row.node_id,
+            "answer": row.answer,
+            "withdrawn_at": _time(row.withdrawn_at),
+        }
+        for row in tx.session.scalars(query.order_by(StepRow.position))
+    ]
+
+
+def _pushes(tx: Transaction, session_id: UUID) -> Sequence[OutboxRow]:
+    return tx.session.scalars(
+        select(OutboxRow).where(OutboxRow.session_id == session_id).order_by(OutboxRow.id)
+    ).all()
+
+
+def _audit(tx: Transaction, session_id: UUID) -> Sequence[AuditRow]:
+    return tx.session.scalars(
+        select(AuditRow).where(AuditRow.session_id == session_id).order_by(AuditRow.id)
+    ).all()
+
+
+def _text(value: object | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _time(value: Any) -> str | None:
+    return None if value is None else value.isoformat()

@@ -1,0 +1,1 @@
+"""What each command does to its walk, inside the lane's one transaction."""
