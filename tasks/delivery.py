@@ -1,0 +1,22 @@
+"""Interpret what was delivered."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from tasks.context import task_context
+from worker.celery import app
+from worker.services.interpretation.interpret import interpret as interpret_lane
+
+
+@app.task(name="delivery.interpret")
+def interpret(
+    delivery_id: int,
+    account_id: str | None = None,
+    ticket: str | None = None,  # noqa: ARG001 - for Flower to show
+) -> dict[str, Any]:
+    """Interpret a delivery and all that waits in its lane."""
+    done = interpret_lane(
+        task_context(), account_id=UUID(account_id) if account_id else None, delivery_id=delivery_id
+    )
+    return {"outcome": "applied", **asdict(done)}

@@ -1,0 +1,22 @@
+"""Tell the PSA what the outbox says."""
+
+from typing import Any
+from uuid import UUID
+
+from tasks.context import task_context
+from worker.celery import app
+from worker.services.push import push as push_entry
+
+
+@app.task(name="psa.push")
+def push(
+    outbox_id: int,
+    account_id: str | None = None,
+    ticket: str | None = None,  # noqa: ARG001 - for Flower to show
+    session: str | None = None,  # noqa: ARG001 - for Flower to show
+) -> dict[str, Any]:
+    """Send an outbox entry, or find out whether it was sent."""
+    done = push_entry(
+        task_context(), account_id=UUID(account_id) if account_id else None, outbox_id=outbox_id
+    )
+    return {"outcome": "applied", "outbox_id": done.outbox_id, "state": done.state.value}

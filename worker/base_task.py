@@ -1,0 +1,118 @@
+"""What every task shares: keyword arguments only, results that say what happened, nothing private shown."""
+
+import inspect
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from celery import Task
+from celery.worker.request import Request
+from sqlalchemy.exc import DBAPIError
+
+from worker.domain.words import Outcome
+from worker.errors import Refusal, TicketwalkError
+
+log = structlog.get_logger()
+
+#: The arguments that Flower may show; everything else is a person's words, or could be.
+SHOWN_ARGUMENTS = (
+    "command_id",
+    "delivery_id",
+    "outbox_id",
+    "account_id",
+    "connection",
+    "ticket",
+    "ticket_id",
+    "ticket_kind",
+    "session",
+    "session_id",
+    "kind",
+    "sequence",
+    "revision",
+)
+#: Longest value shown, in characters: an id is never longer, a text that was put in an id's place is cut.
+_SHOWN_LENGTH = 80
+
+
+class QuietRequest(Request):  # type: ignore[misc] # Celery is untyped
+    """A task request that events, logs and Flower know only by its ids."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._argsrepr = "()"
+        self._kwargsrepr = shown(self._kwargs)
+
+
+class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
+    """A task that ends with a result instead of an error wherever the caller can act on it."""
+
+    abstract = True
+    # a wrong argument is refused by the request's model with a sentence, not by Celery with a traceback
+    typing = False
+    Request = "worker.base_task:QuietRequest"
+
+    def __call__(self, *positional: Any, **arguments: Any) -> dict[str, Any]:
+        """Run the task. Bad input ends as `refused`, whatever it was; nothing is retried here."""
+        try:
+            self._check_call(positional, arguments)
+            result = dict(self.run(**arguments))
+        except Refusal as refusal:
+            result = refused(refusal)
+        except (TicketwalkError, DBAPIError) as error:
+            # the row stands as it did; the sweep hints at it again
+            log.warning("task put off", task=self.name, error=type(error).__name__)
+            result = {"outcome": Outcome.WAITING.value, "reason": _reason(error)}
+        except Exception as error:  # noqa: BLE001 - the last line before Celery shows it to everyone
+            # the message of an unknown error may hold a person's words; its kind and place may be shown
+            log.error("task failed", task=self.name, error=type(error).__name__, at=_frames(error))  # noqa: TRY400
+            raise UnexpectedError(f"unexpected {type(error).__name__} in {self.name}; see the log") from None
+        log.info("task ended", task=self.name, outcome=result.get("outcome"), **_ids(arguments))
+        return result
+
+    def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
+        if positional:
+            raise Refusal("invalid", f"{self.name} takes its arguments by name, not by position")
+        try:
+            inspect.signature(self.run).bind(**arguments)
+        except TypeError as error:
+            raise Refusal("invalid", f"{self.name}: {error}") from None
+
+
+class UnexpectedError(Exception):
+    """A fault of this program, told without what a person wrote."""
+
+
+def refused(refusal: Refusal) -> dict[str, Any]:
+    """Return a refusal as a task result."""
+    return {
+        "outcome": Outcome.REFUSED.value,
+        "reason": refusal.sentence,
+        "code": refusal.code,
+        **refusal.details,
+    }
+
+
+def shown(arguments: Mapping[str, Any] | None) -> str:
+    """Return the arguments that may be shown, as text."""
+    return repr(_ids(arguments or {}))
+
+
+def _ids(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, int) else str(value)[:_SHOWN_LENGTH]
+        for name in SHOWN_ARGUMENTS
+        if (value := arguments.get(name)) is not None
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, TicketwalkError) else "the database does not take it just now"
+
+
+def _frames(error: Exception) -> list[str]:
+    """Return where it happened, without any values: the last calls, innermost last."""
+    return [
+        f"{frame.name} in {frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)[-6:]
+    ]

@@ -1,0 +1,42 @@
+"""The command line. Errors are one plain line; exit codes: 0 done, 1 refused or failed, 2 usage."""
+
+import os
+import signal
+import sys
+
+import typer
+
+from worker.cli.app import app
+from worker.errors import TicketwalkError
+from worker.runtime.errors import EmbeddedServerError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    # without this, SIGTERM would skip the exit in which the last process of a home stops its servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        sys.exit(_say(_sentence(error), code=2))
+    except (TicketwalkError, EmbeddedServerError) as error:
+        sys.exit(_say(str(error), code=1))
+    except typer.Abort:
+        sys.exit(_say("stopped", code=130))
+    except BrokenPipeError:
+        # whoever read our output has had enough; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: typer.TyperException) -> str:
+    message = getattr(error, "format_message", lambda: str(error))()
+    return " ".join(str(message).split())
+
+
+def _say(sentence: str, *, code: int) -> int:
+    print(f"ticketwalk: {sentence}", file=sys.stderr)  # noqa: T201 - the one line of an error
+    return code

@@ -1,0 +1,103 @@
+"""`ticketwalk connection …`: an account's links to its PSAs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrations.errors import CallError
+from worker.cli.accounts import InAccount
+from worker.cli.documents import read_file
+from worker.cli.output import AsJson, OfAccount, print_record, print_rows
+from worker.cli.session import context, settings
+from worker.errors import Refusal
+from worker.services import accounts, lookup
+
+app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
+
+
+@app.command("add")
+def add(
+    account: InAccount,
+    provider: Annotated[str, typer.Option(help="connectwise, standard, ...")],
+    name: Annotated[str, typer.Option(help="Its name; unique in the account.")],
+    base_url: Annotated[str, typer.Option("--base-url", "--url", help="Where the PSA's API answers.")],
+    credential: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, repeated; VALUE @FILE is read from the file.")
+    ] = None,
+    webhook_secret: Annotated[
+        list[str] | None, typer.Option(help="What signs deliveries; repeated: newest first.")
+    ] = None,
+    rules: Annotated[Path | None, typer.Option(help="YAML or JSON: which tickets start which walk.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a connection, and print the webhook URL to give the PSA."""
+    new = accounts.NewConnection(
+        account=account,
+        provider=provider,
+        name=name,
+        base_url=base_url,
+        credentials=dict(_credential(pair) for pair in credential or []),
+        webhook_secrets=tuple(_value(secret) for secret in webhook_secret or []),
+        rules=read_file(rules) if rules else None,
+    )
+    connection_id = accounts.add_connection(context(), new)
+    print_record(
+        {"id": str(connection_id), "name": name, "webhook_url": _webhook_url(provider, str(connection_id))},
+        as_json=as_json,
+    )
+
+
+@app.command("list")
+def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
+    """List connections; never their secrets."""
+    with context().uow.begin(None) as tx:
+        rows: list[dict[str, Any]] = [
+            {
+                "id": str(row.id),
+                "account_id": str(row.account_id),
+                "name": row.name,
+                "provider": row.provider,
+                "base_url": row.base_url,
+                "webhook_url": _webhook_url(row.provider, str(row.id)),
+            }
+            for row in accounts.list_connections(tx, account)
+        ]
+    print_rows(rows, as_json=as_json, empty="no connections yet: ticketwalk connection add --help")
+
+
+@app.command("check")
+def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> None:
+    """Try a connection's credentials with a harmless read."""
+    service = context()
+    with service.uow.begin(None) as tx:
+        row = lookup.connection(tx, name)
+        link = accounts.open_link(service, row)
+    try:
+        answer = service.providers[row.provider].client(link).check()
+    except CallError as error:
+        raise Refusal("unreachable", f"connection {row.name}: {error}") from None
+    print_record({"name": row.name, "provider": row.provider, "answer": answer}, as_json=as_json)
+
+
+def _credential(pair: str) -> tuple[str, str]:
+    name, separator, value = pair.partition("=")
+    if not separator or not name:
+        raise typer.BadParameter("--credential takes KEY=VALUE")
+    return name, _value(value)
+
+
+def _value(text: str) -> str:
+    """Return the value, or what stands in the file that @FILE names: a command line is seen by others."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        raise Refusal("unreadable", f"{text[1:]} cannot be read") from None
+
+
+def _webhook_url(provider: str, connection_id: str) -> str:
+    url = f"{settings().public_url.rstrip('/')}/webhooks/{provider}/{connection_id}"
+    # ConnectWise appends the record's id to whatever it is given (psa-facts, 1.1)
+    return f"{url}?recordId=" if provider == "connectwise" else url

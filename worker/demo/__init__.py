@@ -1,0 +1,1 @@
+"""One scripted ticket from webhook to summary, with real parts."""

@@ -1,0 +1,61 @@
+"""Send hints to the workers through the broker: bounded, and never in the way of what was committed."""
+
+import queue
+import threading
+from collections.abc import Sequence
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from worker.db.unit_of_work import Hint
+
+log = structlog.get_logger()
+
+#: Hints that wait for a silent broker in the receiver; more are dropped, and the sweep finds their rows.
+BACKLOG = 10_000
+
+
+class CeleryPublisher:
+    """Publishes at once. Bounded by the broker settings in `celeryconfig`; a failure is only counted."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, hints: Sequence[Hint]) -> None:
+        """Send each hint; stop at the first that the broker does not take."""
+        try:
+            for hint in hints:
+                # nobody reads the result of a hint: the command's row says what became of it
+                self._app.send_task(hint.task, kwargs=hint.arguments, ignore_result=True)
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
+
+
+class BackgroundPublisher:
+    """Publishes from one thread of its own, so that a frozen broker never delays an answer."""
+
+    def __init__(self, publisher: CeleryPublisher) -> None:
+        self._publisher = publisher
+        self._hints: queue.Queue[Hint] = queue.Queue(BACKLOG)
+        threading.Thread(target=self._run, name="hints", daemon=True).start()
+
+    def publish(self, hints: Sequence[Hint]) -> None:
+        """Hand the hints over; those that do not fit are dropped."""
+        for hint in hints:
+            try:
+                self._hints.put_nowait(hint)
+            except queue.Full:
+                log.warning("hint dropped", task=hint.task)
+
+    def _run(self) -> None:
+        while True:
+            self._publisher.publish([self._hints.get()])
+
+
+class SilentPublisher:
+    """Sends nothing: for commands that only read or set up."""
+
+    def publish(self, hints: Sequence[Hint]) -> None:
+        """Drop the hints; the sweep finds what they were about."""

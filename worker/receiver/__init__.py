@@ -1,0 +1,1 @@
+"""The webhook receiver: verify, parse, store, answer; then wake a worker."""

@@ -1,0 +1,64 @@
+"""The receiver as an ASGI app, and its server."""
+
+from http import HTTPStatus
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+
+from worker.errors import TicketwalkError
+from worker.receiver.metrics import BacklogCollector
+from worker.receiver.problems import answer_problems, problem
+from worker.receiver.webhooks import webhook_routes
+from worker.services.backlog import backlog
+from worker.services.context import Context
+
+#: Seconds that open requests get at the end; each is answered within two.
+SHUTDOWN_SECONDS = 5
+
+
+def create_app(context: Context) -> FastAPI:
+    """Return the receiver's app."""
+    app = FastAPI(title="ticketwalk", version=version("ticketwalk"), redoc_url=None)
+    answer_problems(app)
+    app.include_router(webhook_routes(context))
+    registry = CollectorRegistry()
+    registry.register(BacklogCollector(context))
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> JSONResponse:
+        """Say whether deliveries can be stored. Redis does not matter for that."""
+        try:
+            lines = backlog(context)
+        except TicketwalkError:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "PostgreSQL does not answer")
+        open_rows = {f"{line.table}.{line.state}": line.rows for line in lines}
+        return JSONResponse({"status": "ready", "open": open_rows})
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics() -> Response:
+        """Give the numbers to Prometheus."""
+        return Response(generate_latest(REGISTRY) + generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+def serve(context: Context, *, host: str, port: int) -> None:
+    """Serve until told to stop; open requests are answered first."""
+    uvicorn.run(
+        create_app(context),
+        host=host,
+        port=port,
+        log_config=None,
+        # the path names a connection, and an access log would repeat every line of ours
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+    )

@@ -1,0 +1,124 @@
+"""Every setting, read from the environment once per process. Documented in `.env.example`."""
+
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from worker.errors import ConfigurationError
+from worker.runtime.home import Home, default_home, secret_key
+
+
+def _postgres_url(url: SecretStr | None) -> SecretStr | None:
+    """Accept what people paste (postgres://, postgresql://) and name the driver."""
+    if url is None:
+        return None
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    return SecretStr(f"postgresql+psycopg://{rest}")
+
+
+def _broker_url(url: SecretStr | None) -> SecretStr | None:
+    if url is None:
+        return None
+    scheme = url.get_secret_value().partition("://")[0]
+    if scheme not in {"redis", "rediss", "redis+socket", "unix", "amqp", "amqps"}:
+        raise ValueError("must look like redis://host:6379/0")
+    return SecretStr(url.get_secret_value().replace("unix://", "redis+socket://", 1))
+
+
+def _split(keys: object) -> object:
+    """Several keys are separated by commas; the first one encrypts."""
+    return tuple(key.strip() for key in keys.split(",") if key.strip()) if isinstance(keys, str) else keys
+
+
+def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for key in keys:
+        try:
+            Fernet(key.get_secret_value())
+        except ValueError:
+            raise ValueError("every key must be a Fernet key (32 bytes, URL-safe base64)") from None
+    return keys
+
+
+class Settings(BaseSettings):
+    """The settings. Durations are seconds in the environment and `timedelta` in the code."""
+
+    model_config = SettingsConfigDict(env_prefix="TICKETWALK_", hide_input_in_errors=True, frozen=True)
+
+    home: Path = Field(default_factory=default_home)
+    database_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None
+    redis_url: Annotated[SecretStr | None, AfterValidator(_broker_url)] = None
+    secret_keys: Annotated[
+        tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_fernet_keys)
+    ] = ()
+    note_quiet_period_seconds: float = Field(2, gt=0, le=3_600)
+    note_max_wait_seconds: float = Field(10, gt=0, le=86_400)
+    sweep_interval_seconds: float = Field(2, gt=0, le=3_600)
+    allow_private_hosts: bool = False
+    public_url: str = "http://127.0.0.1:8700"
+    log_level: str = "INFO"
+
+    @property
+    def embedded_postgres(self) -> bool:
+        """Whether this home's own PostgreSQL is used."""
+        return self.database_url is None
+
+    @property
+    def embedded_redis(self) -> bool:
+        """Whether this home's own Redis is used."""
+        return self.redis_url is None
+
+    @property
+    def home_of_servers(self) -> Home:
+        """The home, with the places of everything embedded in it."""
+        return Home(self.home)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force, password included: never log it."""
+        return (
+            self.database_url.get_secret_value() if self.database_url else self.home_of_servers.database_url
+        )
+
+    @property
+    def broker(self) -> str:
+        """The broker URL in force, password included: never log it."""
+        return self.redis_url.get_secret_value() if self.redis_url else self.home_of_servers.redis_url
+
+    @property
+    def note_quiet_period(self) -> timedelta:
+        """How long a draft rests after its last save before it is written."""
+        return timedelta(seconds=self.note_quiet_period_seconds)
+
+    @property
+    def note_max_wait(self) -> timedelta:
+        """How long a draft waits at most after its first unwritten save."""
+        return timedelta(seconds=self.note_max_wait_seconds)
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the Fernet keys, the encrypting one first. Embedded: made once and kept in the home."""
+        if self.secret_keys:
+            return tuple(key.get_secret_value() for key in self.secret_keys)
+        if self.embedded_postgres:
+            return (secret_key(self.home_of_servers),)
+        raise ConfigurationError(
+            "TICKETWALK_SECRET_KEYS is not set; with a database of your own it must be: "
+            'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+        )
+
+
+@cache
+def load_settings() -> Settings:
+    """Return this process's settings. Raises ConfigurationError with one line that names the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = f"TICKETWALK_{str(first['loc'][0]).upper()}" if first["loc"] else "the settings"
+        raise ConfigurationError(f"{name} {first['msg'].removeprefix('Value error, ')}") from None
