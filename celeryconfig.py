@@ -4,9 +4,13 @@
 
 from datetime import timedelta as _timedelta
 
+from kombu import Queue as _Queue
+
+from worker.services.canary import CANARY_SECONDS as _CANARY_SECONDS
 from worker.settings import load_settings as _load_settings
 
 _settings = _load_settings()
+_QUEUES = ("commands", "psa", "maintenance")
 
 broker_url = _settings.broker
 # Only tasks called by hand (`celery call`, Flower) leave a result, for `celery result`; hints say
@@ -26,7 +30,8 @@ imports = ["tasks"]
 broker_transport_options = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
-    "health_check_interval": 10,
+    # a half-open connection is found after twice this and a second: measured 11 s, both pools
+    "health_check_interval": 5,
     # A retried LPUSH after a time-out is a second message.
     "retry_on_timeout": False,
     # A message whose worker died is seen again after this long; the sweep is far earlier (2 s).
@@ -74,6 +79,8 @@ worker_redirect_stdouts = False
 
 # A slow PSA must not hold up the application of commands: calls to a PSA have a queue of their own.
 task_default_queue = "commands"
+# Named here so that a worker without -Q takes them all.
+task_queues = tuple(_Queue(_name) for _name in _QUEUES)
 task_routes = {
     "delivery.*": {"queue": "psa"},
     "psa.*": {"queue": "psa"},
@@ -83,13 +90,23 @@ task_routes = {
 }
 
 timezone = "UTC"
-beat_schedule_filename = str(_settings.home / "beat-schedule")
+beat_schedule_filename = str(_settings.home_of_servers.beat_schedule)
 beat_schedule = {
     "sweep": {
         "task": "maintenance.sweep",
         "schedule": _timedelta(seconds=_settings.sweep_interval_seconds),
         # a sweep that waited for a busy worker is worth nothing: the next one is on its way
         "options": {"expires": 30, "ignore_result": True},
+    },
+    # A worker can be alive and deaf; a canary through each queue shows that it works (/readyz, /metrics).
+    **{
+        f"canary-{_queue}": {
+            "task": "maintenance.canary",
+            "schedule": _timedelta(seconds=_CANARY_SECONDS),
+            "kwargs": {"queue": _queue},
+            "options": {"queue": _queue, "expires": 60, "ignore_result": True},
+        }
+        for _queue in _QUEUES
     },
     "abandon-idle": {
         "task": "session.abandon_idle",

@@ -1,9 +1,10 @@
-"""Keep things moving: hint again whatever Postgres says is open."""
+"""Keep things moving, and show that they move."""
 
 from typing import Any
 
 from tasks.context import task_context
 from worker.celery import app
+from worker.services.canary import drained
 from worker.services.sweep import sweep as sweep_open_work
 
 
@@ -11,3 +12,10 @@ from worker.services.sweep import sweep as sweep_open_work
 def sweep() -> dict[str, Any]:
     """Hint at everything that is due. Harmless twice."""
     return {"outcome": "applied", **sweep_open_work(task_context())}
+
+
+@app.task(name="maintenance.canary")
+def canary(queue: str) -> dict[str, Any]:
+    """Show that a worker drains this queue: /readyz and /metrics tell how long ago."""
+    drained(task_context(), queue)
+    return {"outcome": "applied", "queue": queue}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from tasks.context import task_context
 from worker.celery import app
+from worker.domain.words import OutboxState, Outcome
 from worker.services.push import push as push_entry
 
 
@@ -19,4 +20,6 @@ def push(
     done = push_entry(
         task_context(), account_id=UUID(account_id) if account_id else None, outbox_id=outbox_id
     )
-    return {"outcome": "applied", "outbox_id": done.outbox_id, "state": done.state.value}
+    outcomes = {OutboxState.SENT: Outcome.APPLIED, OutboxState.PARKED: Outcome.PARKED}
+    outcome = outcomes.get(done.state, Outcome.WAITING)
+    return {"outcome": outcome.value, "outbox_id": done.outbox_id, "state": done.state.value}

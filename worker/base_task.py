@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
+from worker.wakes import LANE_HEADER, wakes
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
 
     def __call__(self, *positional: Any, **arguments: Any) -> dict[str, Any]:
         """Run the task. Bad input ends as `refused`, whatever it was; nothing is retried here."""
+        self._take_flag_away()
         try:
             self._check_call(positional, arguments)
             result = dict(self.run(**arguments))
@@ -67,8 +69,16 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
             # the message of an unknown error may hold a person's words; its kind and place may be shown
             log.error("task failed", task=self.name, error=type(error).__name__, at=_frames(error))  # noqa: TRY400
             raise UnexpectedError(f"unexpected {type(error).__name__} in {self.name}; see the log") from None
-        log.info("task ended", task=self.name, outcome=result.get("outcome"), **_ids(arguments))
+        # what is done every few seconds is said only to who asks for it
+        say = log.debug if self.name.startswith("maintenance.") else log.info
+        say("task ended", task=self.name, outcome=result.get("outcome"), **_ids(arguments))
         return result
+
+    def _take_flag_away(self) -> None:
+        """Before anything is read, so that what is committed later gets a wake-up of its own."""
+        lane = (self.request.headers or {}).get(LANE_HEADER)
+        if isinstance(lane, str):
+            wakes(self.app.conf.broker_url).received(lane)
 
     def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         if positional:

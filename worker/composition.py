@@ -16,5 +16,6 @@ def build(settings: Settings, publisher: Publisher, *, pool_size: int = 5) -> Co
         vault=Vault(settings.keys()),
         note_quiet_period=settings.note_quiet_period,
         note_max_wait=settings.note_max_wait,
+        push_timing=settings.push_timing,
         allow_private_hosts=settings.allow_private_hosts,
     )

@@ -2,19 +2,23 @@
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from worker.crash_points import CrashPoint, reach
 from worker.db.unit_of_work import Hint
+from worker.wakes import LANE_HEADER, wakes
 
 log = structlog.get_logger()
 
 #: Hints that wait for a silent broker in the receiver; more are dropped, and the sweep finds their rows.
 BACKLOG = 10_000
+#: Hints sent together; their lanes are looked up in one round trip.
+BATCH = 100
 
 
 class CeleryPublisher:
@@ -24,13 +28,23 @@ class CeleryPublisher:
         self._app = app
 
     def publish(self, hints: Sequence[Hint]) -> None:
-        """Send each hint; stop at the first that the broker does not take."""
+        """Send each hint whose lane has none waiting; stop at the first that the broker does not take."""
         try:
-            for hint in hints:
+            for hint in self._wanted(hints):
                 # nobody reads the result of a hint: the command's row says what became of it
-                self._app.send_task(hint.task, kwargs=hint.arguments, ignore_result=True)
+                self._app.send_task(
+                    hint.task, kwargs=hint.arguments, ignore_result=True, headers={LANE_HEADER: hint.lane}
+                )
+                reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
         except (OperationalError, RedisError, OSError) as error:
             log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
+
+    def _wanted(self, hints: Sequence[Hint]) -> Iterator[Hint]:
+        lanes = [hint.lane for hint in hints if hint.lane is not None]
+        claimed = iter(wakes(self._app.conf.broker_url).claim(lanes))
+        for hint in hints:
+            if hint.lane is None or next(claimed):
+                yield hint
 
 
 class BackgroundPublisher:
@@ -51,7 +65,10 @@ class BackgroundPublisher:
 
     def _run(self) -> None:
         while True:
-            self._publisher.publish([self._hints.get()])
+            waiting = [self._hints.get()]
+            while len(waiting) < BATCH and not self._hints.empty():
+                waiting.append(self._hints.get())
+            self._publisher.publish(waiting)
 
 
 class SilentPublisher:

@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from worker.domain.outbox import PushTiming
 from worker.errors import ConfigurationError
 from worker.runtime.home import Home, default_home, secret_key
 
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     note_quiet_period_seconds: float = Field(2, gt=0, le=3_600)
     note_max_wait_seconds: float = Field(10, gt=0, le=86_400)
     sweep_interval_seconds: float = Field(2, gt=0, le=3_600)
+    sending_lease_seconds: float = Field(120, gt=0, le=3_600)
+    probe_after_seconds: float = Field(30, gt=0, le=3_600)
     allow_private_hosts: bool = False
     public_url: str = "http://127.0.0.1:8700"
     log_level: str = "INFO"
@@ -100,6 +103,14 @@ class Settings(BaseSettings):
     def note_max_wait(self) -> timedelta:
         """How long a draft waits at most after its first unwritten save."""
         return timedelta(seconds=self.note_max_wait_seconds)
+
+    @property
+    def push_timing(self) -> PushTiming:
+        """How long it may stay open whether a write to a PSA was done."""
+        return PushTiming(
+            sending_lease=timedelta(seconds=self.sending_lease_seconds),
+            probe_after=timedelta(seconds=self.probe_after_seconds),
+        )
 
     def keys(self) -> tuple[str, ...]:
         """Return the Fernet keys, the encrypting one first. Embedded: made once and kept in the home."""

@@ -5,6 +5,7 @@ import signal
 import sys
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from worker.cli.app import app
 from worker.errors import TicketwalkError
@@ -23,6 +24,9 @@ def main() -> None:
         sys.exit(_say(_sentence(error), code=2))
     except (TicketwalkError, EmbeddedServerError) as error:
         sys.exit(_say(str(error), code=1))
+    except DBAPIError as error:
+        sentence = str(error.orig).partition("\n")[0]
+        sys.exit(_say(f"PostgreSQL refuses: {sentence} (see: ticketwalk doctor, ticketwalk migrate)", code=1))
     except typer.Abort:
         sys.exit(_say("stopped", code=130))
     except BrokenPipeError:

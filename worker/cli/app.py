@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import accounts, connections, enqueue, flows, listings, service, simulators
+from worker.cli import accounts, connections, enqueue, flows, listings, repairs, service, simulators
 
 app = typer.Typer(
     name="ticketwalk",
@@ -24,6 +24,11 @@ for group in (
     listings.outbox_app,
 ):
     app.add_typer(group)
+
+listings.delivery_app.command("replay")(repairs.replay_deliveries)
+listings.command_app.command("replay")(repairs.replay_commands)
+listings.outbox_app.command("retry")(repairs.retry_outbox)
+listings.outbox_app.command("discard")(repairs.discard_outbox)
 
 app.command("up")(service.up)
 app.command("demo")(service.demo)

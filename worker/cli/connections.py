@@ -99,5 +99,5 @@ def _value(text: str) -> str:
 
 def _webhook_url(provider: str, connection_id: str) -> str:
     url = f"{settings().public_url.rstrip('/')}/webhooks/{provider}/{connection_id}"
-    # ConnectWise appends the record's id to whatever it is given (psa-facts, 1.1)
+    # ConnectWise appends the record's id to whatever it is given (ConnectWise Developer Guide, Callbacks)
     return f"{url}?recordId=" if provider == "connectwise" else url

@@ -48,6 +48,18 @@ def list_deliveries(
     print_rows(rows, as_json=as_json, empty="no deliveries yet")
 
 
+@delivery_app.command("show")
+def show_delivery(
+    delivery_id: Annotated[int, typer.Argument(help="The delivery's id.")],
+    body: Annotated[bool, typer.Option("--body", help="With the body, as it came.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one delivery, and the commands it led to."""
+    with context().uow.begin(None) as tx:
+        record = views.delivery(tx, delivery_id, with_body=body)
+    print_record(record, as_json=as_json)
+
+
 @command_app.command("list")
 def list_commands(
     state: CommandState | None = None, limit: Limit = views.LISTING_LIMIT, as_json: AsJson = False
@@ -59,10 +71,12 @@ def list_commands(
 
 
 @command_app.command("show")
-def show_command(command_id: int, as_json: AsJson = False) -> None:
-    """Show what became of a command."""
+def show_command(
+    command_id: Annotated[int, typer.Argument(help="The command's id.")], as_json: AsJson = False
+) -> None:
+    """Show a command and what became of it."""
     with context().uow.begin(None) as tx:
-        record = views.command(tx, command_id)
+        record = {**views.command_line(tx, command_id), **views.command(tx, command_id)}
     print_record(record, as_json=as_json)
 
 

@@ -10,10 +10,8 @@ from worker.cli.output import AsJson, console, print_record, print_rows
 from worker.cli.session import context, settings
 from worker.composition import build
 from worker.db.migrate import migrate as run_migrations
-from worker.demo.script import run_demo
 from worker.hints import BackgroundPublisher, CeleryPublisher
 from worker.logs import configure_logs
-from worker.receiver.app import serve
 from worker.runtime.programs import Ports, programs, where_things_are
 from worker.runtime.servers import hold_servers
 from worker.runtime.supervisor import Supervisor
@@ -45,6 +43,8 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, until Ctrl-C.")] = False,
 ) -> int:
     """Run one ticket from webhook to summary, everything real and embedded, in a home of its own."""
+    from worker.demo.script import run_demo  # noqa: PLC0415 - a web framework, which no other command needs
+
     return run_demo(keep=keep)
 
 
@@ -66,6 +66,8 @@ def receiver(
     port: Port = 8700, host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1"
 ) -> None:
     """Run only the webhook receiver (as `up` does; for a machine of its own)."""
+    from worker.receiver.app import serve  # noqa: PLC0415 - a web framework, which no other command needs
+
     configure_logs(load_settings().log_level)
     hold_servers(load_settings())
     publisher = BackgroundPublisher(CeleryPublisher(celery_app))

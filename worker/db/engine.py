@@ -14,6 +14,17 @@ LOCK_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_SECONDS = 2
 
 
+#: A server that vanished without a word (failover, a dropped network) is noticed within about ten seconds.
+#: The kernel's own answer is a quarter of an hour with unanswered data, two hours without; a worker or the
+#: receiver would hang for as long. Seconds, and milliseconds for the last. Ignored on a unix socket.
+_NOTICE_DEATH = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     """Return an engine whose every transaction runs as the application's role.
 
@@ -30,6 +41,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": "ticketwalk",
+            **_NOTICE_DEATH,
             # prepared statements do not survive PgBouncer's transaction mode
             "prepare_threshold": None,
         },

@@ -41,7 +41,7 @@ def migrate(database_url: str) -> str:
         ) from error
     except DBAPIError as error:
         raise ConfigurationError(
-            f"the migration was refused by PostgreSQL ({error.orig}); the URL's user must own the schema and "
+            f"PostgreSQL refuses the migration ({_first_line(error)}); its user must own the schema and "
             f"may create roles, or a superuser runs once: CREATE ROLE {APPLICATION_ROLE} NOLOGIN; "
             f"GRANT {APPLICATION_ROLE} TO <user>"
         ) from error
@@ -59,6 +59,10 @@ def revision(database_url: str) -> tuple[str | None, str]:
         raise StoreUnavailableError("PostgreSQL does not answer") from error
     finally:
         engine.dispose()
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).partition("\n")[0]
 
 
 def _newest() -> str:

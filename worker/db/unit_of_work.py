@@ -13,15 +13,20 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from worker.crash_points import Commit, reach
 from worker.errors import StoreUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A wake-up: the task to run and ids for it to look at. Losing one costs a sweep interval, never data."""
+    """A wake-up: the task to run and ids for it to look at. Losing one costs a sweep interval, never data.
+
+    `lane`: one waiting wake-up is enough for all that happens there. None: each is sent.
+    """
 
     task: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    lane: str | None = None
 
 
 class Publisher(Protocol):
@@ -41,11 +46,13 @@ class Transaction:
     @cached_property
     def now(self) -> datetime:
         """The database's time at the start of the transaction: the only clock that rules look at."""
-        return self.session.execute(select(func.now())).scalar_one()
+        # a row that is half changed when the time is first asked for would be written as it stands
+        with self.session.no_autoflush:
+            return self.session.execute(select(func.now())).scalar_one()
 
-    def hint(self, task: str, **arguments: Any) -> None:
+    def hint(self, task: str, *, wakes_lane: str | None = None, **arguments: Any) -> None:
         """Wake a worker for this once the transaction has committed; never if it does not."""
-        hint = Hint(task, arguments)
+        hint = Hint(task, arguments, wakes_lane)
         if hint not in self.hints:
             self.hints.append(hint)
 
@@ -58,9 +65,10 @@ class UnitOfWork:
         self._publisher = publisher
 
     @contextmanager
-    def begin(self, tenant: UUID | None) -> Iterator[Transaction]:
+    def begin(self, tenant: UUID | None, *, at: Commit | None = None) -> Iterator[Transaction]:
         """Open one transaction; commit at the end, roll back on any error, then publish its hints.
 
+        `at` names a boundary that tests let the process die at (`worker.crash_points`).
         Raises StoreUnavailableError where Postgres could not be reached at all.
         """
         with Session(self._engine, expire_on_commit=False) as session:
@@ -70,7 +78,9 @@ class UnitOfWork:
                 raise StoreUnavailableError("PostgreSQL does not answer") from error
             transaction = Transaction(session, tenant)
             yield transaction
+            reach(at and at.before)
             session.commit()
+        reach(at and at.after)
         if transaction.hints:
             self._publisher.publish(transaction.hints)
 

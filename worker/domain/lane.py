@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 #: Commands applied in one turn (one transaction). Bounded, so that one busy ticket starves nobody; large,
-#: since 50 in one commit were measured at 25 times the rate of one per commit (design, section 3).
+#: since 50 in one commit were measured at 25 times the rate of one per commit.
 TURN_LIMIT = 50
 #: Claims of one command before a person is asked. A claim that its worker did not survive counts.
 MAX_ATTEMPTS = 5
-#: How long a command waits for the earlier sequence numbers of its session (design, section 6).
+#: How long a command waits for the earlier sequence numbers of its session (docs/standard-webhooks.md).
 SEQUENCE_WAIT = timedelta(seconds=30)
 #: Wait before a command that failed transiently holds its ticket no longer; doubled per attempt.
 FIRST_RETRY = timedelta(seconds=1)

@@ -7,7 +7,7 @@ from typing import Any
 from worker.domain.text import json_size
 from worker.errors import Refusal
 
-#: Largest notes document, in bytes of compact UTF-8 JSON (design, section 3).
+#: Largest notes document, in bytes of compact UTF-8 JSON.
 MAX_NOTES_BYTES = 256 * 1024
 
 Notes = Sequence[dict[str, Any]]

@@ -15,8 +15,18 @@ PROBE_AFTER = timedelta(seconds=30)
 PROBES_BEFORE_RESEND = 2
 #: Times a write is sent before a person is asked.
 MAX_ATTEMPTS = 8
+#: Times a PSA that is away is tried before a person is asked: with the back-off that is about a day.
+MAX_UNREACHABLE = 150
 FIRST_BACKOFF = timedelta(seconds=2)
 MAX_BACKOFF = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class PushTiming:
+    """How long it may stay open whether a write was done. Shorter only where a test knows its PSA."""
+
+    sending_lease: timedelta = SENDING_LEASE
+    probe_after: timedelta = PROBE_AFTER
 
 
 class Failure(StrEnum):
@@ -43,7 +53,12 @@ def backoff(attempts: int) -> timedelta:
 
 
 def after_failure(
-    failure: Failure, *, attempts: int, repeatable: bool, retry_after: timedelta | None = None
+    failure: Failure,
+    *,
+    attempts: int,
+    repeatable: bool,
+    probe_after: timedelta,
+    retry_after: timedelta | None = None,
 ) -> Verdict:
     """Decide from the kind of failure. `repeatable`: the receiver drops repeats, so unknown is sent again."""
     if failure is Failure.REJECTED:
@@ -51,18 +66,18 @@ def after_failure(
     if failure is Failure.THROTTLED:
         return Verdict(OutboxState.PENDING, retry_after or backoff(attempts), spends_attempt=False)
     if failure is Failure.AMBIGUOUS and not repeatable:
-        return Verdict(OutboxState.UNKNOWN, PROBE_AFTER)
-    if attempts >= MAX_ATTEMPTS:
+        return Verdict(OutboxState.UNKNOWN, probe_after)
+    if attempts >= (MAX_UNREACHABLE if failure is Failure.UNREACHABLE else MAX_ATTEMPTS):
         return Verdict(OutboxState.PARKED)
     return Verdict(OutboxState.PENDING, backoff(attempts))
 
 
-def after_probe(*, found: bool, probes: int, attempts: int) -> Verdict:
+def after_probe(*, found: bool, probes: int, attempts: int, probe_after: timedelta) -> Verdict:
     """Decide after looking for the mark: found is sent; absent twice is sent again, within the attempts."""
     if found:
         return Verdict(OutboxState.SENT)
     if probes < PROBES_BEFORE_RESEND:
-        return Verdict(OutboxState.UNKNOWN, PROBE_AFTER)
+        return Verdict(OutboxState.UNKNOWN, probe_after)
     if attempts >= MAX_ATTEMPTS:
         return Verdict(OutboxState.PARKED)
     return Verdict(OutboxState.PENDING, timedelta(0), spends_attempt=False)

@@ -7,7 +7,7 @@ from uuid import UUID
 from worker.domain.words import SessionKind, SessionStatus
 from worker.errors import Refusal
 
-#: An active walk that nobody touched for this long is abandoned (design, section 4).
+#: An active walk that nobody touched for this long is abandoned: a technician's day is over by then.
 IDLE_AFTER = timedelta(hours=24)
 
 

@@ -7,12 +7,14 @@ import uvicorn
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from sqlalchemy.exc import DBAPIError
 
 from worker.errors import TicketwalkError
 from worker.receiver.metrics import BacklogCollector
 from worker.receiver.problems import answer_problems, problem
 from worker.receiver.webhooks import webhook_routes
 from worker.services.backlog import backlog
+from worker.services.canary import LATE_SECONDS, ages
 from worker.services.context import Context
 
 #: Seconds that open requests get at the end; each is answered within two.
@@ -34,13 +36,24 @@ def create_app(context: Context) -> FastAPI:
 
     @app.get("/readyz")
     def readyz() -> JSONResponse:
-        """Say whether deliveries can be stored. Redis does not matter for that."""
+        """Say whether deliveries can be stored. Redis and the workers do not matter for that, but are told.
+
+        `canaries`: seconds since a worker last drained each queue; `workers` is `late` where one is too old.
+        """
         try:
-            lines = backlog(context)
-        except TicketwalkError:
+            open_rows = {f"{line.table}.{line.state}": line.rows for line in backlog(context)}
+            seconds = ages(context)
+        except (TicketwalkError, DBAPIError):
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "PostgreSQL does not answer")
-        open_rows = {f"{line.table}.{line.state}": line.rows for line in lines}
-        return JSONResponse({"status": "ready", "open": open_rows})
+        late = not seconds or max(seconds.values()) > LATE_SECONDS
+        return JSONResponse(
+            {
+                "status": "ready",
+                "workers": "late" if late else "working",
+                "canaries": {queue: round(age, 1) for queue, age in seconds.items()},
+                "open": open_rows,
+            }
+        )
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:

@@ -7,7 +7,7 @@ from fastapi import Request
 
 from worker.receiver.problems import ProblemError
 
-#: Largest body, in bytes (design, section 6).
+#: Largest body, in bytes. PSAs send a few kilobytes; notes.save up to 256 KiB.
 MAX_BODY_BYTES = 1024 * 1024
 #: A sender has this long to send its body, in seconds; a slower one holds a connection for nothing.
 BODY_SECONDS = 10.0

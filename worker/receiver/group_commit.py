@@ -1,6 +1,6 @@
 """Concurrent deliveries share a commit: whoever waits while one batch is written makes the next one.
 
-One commit per request was measured at 2.7 k requests/s, one for all that wait at 7.7 k (design, section 3).
+One commit per request was measured at 2.7 k requests/s, one for all that wait at 7.7 k, on 2 cores.
 """
 
 import asyncio

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import DBAPIError
 
 from worker.errors import TicketwalkError
 from worker.services.backlog import backlog
+from worker.services.canary import ages
 from worker.services.context import Context
 
 DELIVERIES = Counter("ticketwalk_deliveries", "Webhook deliveries by outcome", ["provider", "outcome"])
@@ -23,7 +25,8 @@ class BacklogCollector(Collector):
         """Yield the gauges."""
         try:
             lines = backlog(self._context)
-        except TicketwalkError:
+            canaries = ages(self._context)
+        except (TicketwalkError, DBAPIError):
             return
         rows = GaugeMetricFamily("ticketwalk_rows", "Rows by table and state", labels=["table", "state"])
         age = GaugeMetricFamily(
@@ -32,5 +35,9 @@ class BacklogCollector(Collector):
         for line in lines:
             rows.add_metric([line.table, line.state], line.rows)
             age.add_metric([line.table, line.state], line.oldest_seconds)
-        yield rows
-        yield age
+        canary = GaugeMetricFamily(
+            "ticketwalk_canary_age_seconds", "Age of the newest canary drained", labels=["queue"]
+        )
+        for queue, seconds in canaries.items():
+            canary.add_metric([queue], seconds)
+        yield from (rows, age, canary)

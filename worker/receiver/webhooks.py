@@ -11,9 +11,11 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from starlette.background import BackgroundTask
 
 from integrations.errors import KeyUnavailableError, PayloadError, SignatureError
 from integrations.ports import Event, EventKind, Provider, WebhookRequest
+from worker.crash_points import CrashPoint, reach
 from worker.errors import StoreUnavailableError
 from worker.receiver.body import read_body
 from worker.receiver.group_commit import GroupCommit
@@ -60,9 +62,14 @@ def webhook_routes(context: Context) -> APIRouter:
         return JSONResponse(
             {"delivery_id": stored.delivery_id, "duplicate": stored.duplicate},
             status_code=HTTPStatus.ACCEPTED,
+            background=BackgroundTask(_answered),
         )
 
     return router
+
+
+async def _answered() -> None:
+    reach(CrashPoint.RECEIVER_ANSWERED)
 
 
 def _read(connection: OpenConnection, request: WebhookRequest) -> Event:

@@ -14,7 +14,7 @@ from worker.settings import Settings
 PSA_THREADS = 8
 #: A running task may take this long to end after SIGTERM, in seconds: a PSA call's time-outs and a commit.
 WORKER_STOP_SECONDS = 45.0
-#: Everybody would hear everybody's events; on Redis that also leaves queues behind (queue-facts, row 18).
+#: Everybody would hear everybody's events; Redis keeps the queues (mitodl/ol-infrastructure#5980).
 _QUIET = ("--without-gossip", "--without-mingle")
 
 

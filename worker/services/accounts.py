@@ -70,6 +70,10 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
     _check_names(new, provider.credential_names)
     if provider.needs_webhook_secret and not new.webhook_secrets:
         raise Refusal("invalid", f"{new.provider} signs its deliveries with a secret: give --webhook-secret")
+    if provider.carries_commands and new.rules:
+        raise Refusal(
+            "invalid", f"{new.provider} deliveries say themselves what to start; they take no rules"
+        )
     secrets = Secrets(new.credentials, new.webhook_secrets)
     try:
         rules = parse_rules(storable_json(new.rules)).model_dump(mode="json", exclude_none=True)

@@ -1,11 +1,12 @@
 """What every use case may need; built once per process by `worker.composition`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from integrations.ports import Provider
 from worker.db.unit_of_work import UnitOfWork
+from worker.domain.outbox import PushTiming
 from worker.services.vault import Vault
 
 
@@ -18,4 +19,5 @@ class Context:
     vault: Vault
     note_quiet_period: timedelta
     note_max_wait: timedelta
+    push_timing: PushTiming = field(default_factory=PushTiming)
     allow_private_hosts: bool = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from worker.db.migrate import revision
 from worker.db.models import ConnectionRow
@@ -44,6 +45,8 @@ def _attempt(name: str, look: Callable[[], str]) -> Check:
         return Check(name, ok=True, detail=look())
     except TicketwalkError as error:
         return Check(name, ok=False, detail=str(error))
+    except DBAPIError as error:
+        return Check(name, ok=False, detail=str(error.orig).partition("\n")[0])
 
 
 def _settings(settings: Settings) -> Check:
@@ -53,7 +56,11 @@ def _settings(settings: Settings) -> Check:
         f"notes after {settings.note_quiet_period_seconds:g} s of quiet, "
         f"{settings.note_max_wait_seconds:g} s at most; sweep every {settings.sweep_interval_seconds:g} s"
     )
-    detail = f"home {settings.home}; postgres {database}; redis {broker}; {notes}"
+    pushes = (
+        f"a lost answer is looked for after {settings.probe_after_seconds:g} s, "
+        f"a dead worker's push after {settings.sending_lease_seconds:g} s"
+    )
+    detail = f"home {settings.home}; postgres {database}; redis {broker}; {notes}; {pushes}"
     return Check("settings", ok=True, detail=detail)
 
 

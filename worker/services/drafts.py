@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from worker.crash_points import Commit
 from worker.db.models import NoteDraftRow, SessionRow, TicketRow
 from worker.domain.words import Outcome
 from worker.errors import Refusal
@@ -28,7 +29,7 @@ def flush_session(context: Context, *, session_id: UUID, only_due: bool = False)
         if session is None:
             raise Refusal("unknown_session", f"there is no walk session {session_id}")
         account_id, ticket_id = session.account_id, session.ticket_id
-    with context.uow.begin(account_id) as tx:
+    with context.uow.begin(account_id, at=Commit.FLUSH) as tx:
         # as a turn on the ticket does: without it a turn that has written the walk and now wants the draft,
         # and a flush that has the draft and now wants the walk, would wait for each other
         tx.session.execute(select(TicketRow.id).where(TicketRow.id == ticket_id).with_for_update())

@@ -92,6 +92,7 @@ def hint_command(tx: Transaction, place: Place, command_type: CommandType, comma
     """Wake a worker for a command, with the ids that Flower shows."""
     tx.hint(
         command_type.value,
+        wakes_lane=f"ticket:{place.lane.ticket_id}",
         command_id=command_id,
         account_id=str(place.lane.account_id),
         ticket=place.external_id,

@@ -8,6 +8,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from integrations.ports import Event, EventKind
+from worker.crash_points import Commit
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.words import DeliveryState
@@ -44,7 +45,7 @@ def connection_by_id(context: Context, connection_id: UUID) -> ConnectionRow | N
 
 def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
     """Store deliveries in one transaction and wake workers for the new ones, in the given order."""
-    with context.uow.begin(None) as tx:
+    with context.uow.begin(None, at=Commit.DELIVERY) as tx:
         statement = insert(DeliveryRow).values([_values(delivery) for delivery in deliveries])
         returned = tx.session.execute(
             statement.on_conflict_do_nothing().returning(
@@ -102,6 +103,7 @@ def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tu
         woken.add(lane)
         tx.hint(
             "delivery.interpret",
+            wakes_lane=f"delivery:{delivery.connection_id}:{delivery.lane}",
             delivery_id=delivery_id,
             account_id=str(delivery.account_id),
             ticket=delivery.event.ticket_id,

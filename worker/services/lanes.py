@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
+from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.lane import CLAIM_LEASE, TURN_LIMIT, Pending, retry_at, spent, turn_of
@@ -66,7 +67,7 @@ def take_turn(context: Context, lane: Lane) -> Turn:
 
 def _claim(context: Context, lane: Lane) -> list[int]:
     """Count an attempt on each command of the next turn, and park those that were claimed too often."""
-    with context.uow.begin(lane.account_id) as tx:
+    with context.uow.begin(lane.account_id, at=Commit.LANE_CLAIM) as tx:
         _lock(tx, lane)
         pending = _pending(tx, lane)
         # before it is due again, its last attempt may still be running

@@ -14,9 +14,10 @@ from sqlalchemy import select
 
 from integrations.errors import AmbiguousError, CallError, RejectedError, ThrottledError
 from integrations.ports import NotePurpose, NotePush, PsaClient
+from worker.crash_points import Commit, CrashPoint, reach
 from worker.db.models import ConnectionRow, OutboxRow, TicketRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.outbox import SENDING_LEASE, Failure, Verdict, after_failure, after_probe
+from worker.domain.outbox import MAX_ATTEMPTS, Failure, Verdict, after_failure, after_probe
 from worker.domain.words import OutboxKind, OutboxState
 from worker.errors import Refusal
 from worker.services.accounts import open_link
@@ -58,7 +59,13 @@ def push(context: Context, *, account_id: UUID | None, outbox_id: int) -> Pushed
     except CallError as error:
         return _failed(context, claim, error)
     if claim.probe and external_id is None:
-        verdict = after_probe(found=False, probes=claim.entry.probes + 1, attempts=claim.entry.attempts)
+        reach(CrashPoint.PUSH_NOTHING_FOUND)
+        verdict = after_probe(
+            found=False,
+            probes=claim.entry.probes + 1,
+            attempts=claim.entry.attempts,
+            probe_after=context.push_timing.probe_after,
+        )
         return _settle(context, claim, verdict, reason=claim.entry.reason or _NOT_FOUND, probed=True)
     return _settle(context, claim, Verdict(OutboxState.SENT), external_id=external_id, probed=claim.probe)
 
@@ -68,11 +75,15 @@ def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim |
 
     The row lock closes the race of two workers with the same hint; the second finds the lease running.
     """
-    with context.uow.begin(account_id) as tx:
+    with context.uow.begin(account_id, at=Commit.SENDING) as tx:
         entry = tx.session.get(OutboxRow, outbox_id, with_for_update=True)
         if entry is None:
             raise Refusal("unknown_entry", f"there is no outbox entry {outbox_id}")
         if entry.state not in _OPEN or entry.next_attempt_at > tx.now or _earlier_open(tx, entry):
+            return None
+        if entry.state == OutboxState.SENDING and entry.attempts >= MAX_ATTEMPTS:
+            entry.state = OutboxState.PARKED.value
+            entry.reason = "its worker died every time it was sent"
             return None
         connection = tx.session.get_one(ConnectionRow, entry.connection_id)
         _ = connection.secrets  # loaded here, since the row outlives the transaction
@@ -86,7 +97,7 @@ def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim |
             entry.attempts += 1
             entry.sending_at = tx.now
         entry.state = (OutboxState.UNKNOWN if probe else OutboxState.SENDING).value
-        entry.next_attempt_at = tx.now + SENDING_LEASE
+        entry.next_attempt_at = tx.now + context.push_timing.sending_lease
         return claim
 
 
@@ -124,6 +135,9 @@ def _probe(client: PsaClient, claim: Claim) -> str | None:
 
 def _failed(context: Context, claim: Claim, error: CallError) -> Pushed:
     if claim.probe:
+        if isinstance(error, RejectedError):
+            reason = f"it is unknown whether it was sent, and the ticket cannot be searched: {error}"
+            return _settle(context, claim, Verdict(OutboxState.PARKED), reason=reason, probed=True)
         # a failed look says nothing about the write: look again later, and never send on it
         wait = error.retry_after if isinstance(error, ThrottledError) else _PROBE_RETRY
         return _settle(context, claim, Verdict(OutboxState.UNKNOWN, wait), reason=str(error))
@@ -131,6 +145,7 @@ def _failed(context: Context, claim: Claim, error: CallError) -> Pushed:
         _failure(error),
         attempts=claim.entry.attempts,
         repeatable=claim.repeatable,
+        probe_after=context.push_timing.probe_after,
         retry_after=error.retry_after if isinstance(error, ThrottledError) else None,
     )
     return _settle(context, claim, verdict, reason=str(error))
@@ -160,7 +175,7 @@ def _settle(
     probed: bool = False,
 ) -> Pushed:
     """Commit what came of the attempt, and wake the next entry of the ticket."""
-    with context.uow.begin(claim.entry.account_id) as tx:
+    with context.uow.begin(claim.entry.account_id, at=Commit.CONFIRMATION) as tx:
         entry = tx.session.get_one(OutboxRow, claim.entry.id, with_for_update=True)
         if entry.next_attempt_at != claim.entry.next_attempt_at:
             # the lease ran out and another worker has the entry: its word counts

@@ -2,17 +2,20 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import or_, select
 
+from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.lane import SEQUENCE_WAIT, TURN_LIMIT, InSequence, place_in_sequence
 from worker.domain.requests import REQUESTS
 from worker.domain.words import CommandState, CommandType
 from worker.errors import Refusal
+from worker.services import gaps
 from worker.services.context import Context
 from worker.services.filing import Lane
 from worker.services.walks import closing, notes, starting, steps
@@ -48,7 +51,7 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
     The row lock on the ticket closes the race of two workers that claimed the same commands: the second
     one finds them settled.
     """
-    with context.uow.begin(lane.account_id) as tx:
+    with context.uow.begin(lane.account_id, at=Commit.LANE_TURN) as tx:
         ticket = tx.session.scalars(
             select(TicketRow).where(TicketRow.id == lane.ticket_id).with_for_update()
         ).one()
@@ -57,9 +60,11 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
         settled = 0
         while queue:
             command = queue.popleft()
+            if command.state != CommandState.PENDING:
+                continue  # claimed as overdue, and settled already when the number before it was
             place = _place(scene, command)
             if place is InSequence.TOO_EARLY:
-                _wait_for_gap(command)
+                _wait_for_gap(scene, command)
                 continue
             _settle(scene, command, place)
             settled += 1
@@ -121,19 +126,27 @@ def _place(scene: Scene, command: CommandRow) -> InSequence:
     """Return whether a command's number has come; one without a number comes when it arrives."""
     if command.sequence is None or CommandType(command.type) in _STARTS:
         return InSequence.NEXT
-    return place_in_sequence(
+    last_sequence = _last_sequence(scene, command)
+    place = place_in_sequence(
         command.sequence,
-        last_sequence=_last_sequence(scene, command),
+        last_sequence=last_sequence,
         received_at=command.received_at,
         now=scene.tx.now,
     )
+    if place is InSequence.OVERDUE and gaps.may_be_filled(scene, command, last_sequence=last_sequence):
+        return InSequence.TOO_EARLY
+    return place
 
 
-def _wait_for_gap(command: CommandRow) -> None:
+#: What is missing was accepted and stands behind in the work: looked at again after this.
+_LOOK_AGAIN = timedelta(seconds=1)
+
+
+def _wait_for_gap(scene: Scene, command: CommandRow) -> None:
     """Let a command wait for the numbers before it; others of its ticket go on meanwhile."""
     command.waits_for_sequence = True
     command.attempts = 0
-    command.next_attempt_at = command.received_at + SEQUENCE_WAIT
+    command.next_attempt_at = max(command.received_at + SEQUENCE_WAIT, scene.tx.now + _LOOK_AGAIN)
 
 
 def _ensure_number_is_free(scene: Scene, command: CommandRow) -> None:

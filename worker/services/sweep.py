@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
+from worker.crash_points import Commit
 from worker.db.unit_of_work import Transaction
 from worker.services.context import Context
 
@@ -23,7 +24,7 @@ GRACE = timedelta(seconds=1)
 
 def sweep(context: Context) -> dict[str, int]:
     """Publish hints for what is due. Return how many of each kind."""
-    with context.uow.begin(None) as tx:
+    with context.uow.begin(None, at=Commit.SWEEP) as tx:
         return {kind: _sweep_kind(tx, kind) for kind in _QUERIES}
 
 
@@ -114,7 +115,11 @@ _QUERIES: Mapping[str, str] = {
             FROM account a CROSS JOIN LATERAL (
                 SELECT * FROM outbox
                 WHERE account_id = a.id AND state IN ('pending', 'sending', 'unknown')
-                    AND next_attempt_at <= now() - :grace
+                    AND next_attempt_at <= now() - :grace AND NOT EXISTS (
+                        SELECT FROM outbox earlier
+                        WHERE earlier.ticket_id = outbox.ticket_id AND earlier.id < outbox.id
+                            AND earlier.state IN ('pending', 'sending', 'unknown')
+                    )
                 ORDER BY id LIMIT :account_limit
             ) o JOIN ticket t ON t.id = o.ticket_id
             ORDER BY o.ticket_id, o.id

@@ -100,19 +100,21 @@ def commands(tx: Transaction, *, state: CommandState | None, limit: int) -> list
     )
     if state is not None:
         query = query.where(CommandRow.state == state)
-    return [
-        {
-            "id": row.id,
-            "type": row.type,
-            "ticket": ticket,
-            "state": row.state,
-            "reason": row.reason,
-            "attempts": row.attempts,
-            "received_at": _time(row.received_at),
-            "settled_at": _time(row.settled_at),
-        }
-        for row, ticket in tx.session.execute(query)
-    ]
+    return [_command_line(row, ticket) for row, ticket in tx.session.execute(query)]
+
+
+def command_line(tx: Transaction, command_id: int) -> dict[str, Any]:
+    """Return one command's line, with its key and its delivery. Refuses one that is not there."""
+    query = (
+        select(CommandRow, TicketRow.external_id)
+        .join(TicketRow, TicketRow.id == CommandRow.ticket_id)
+        .where(CommandRow.id == command_id)
+    )
+    found = tx.session.execute(query).one_or_none()
+    if found is None:
+        raise Refusal("unknown_command", f"there is no command {command_id}")
+    row, ticket = found
+    return {**_command_line(row, ticket), "key": row.key, "delivery_id": row.delivery_id}
 
 
 def deliveries(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
@@ -120,18 +122,23 @@ def deliveries(tx: Transaction, *, state: str | None, limit: int) -> list[dict[s
     query = select(DeliveryRow).order_by(DeliveryRow.id.desc()).limit(limit)
     if state is not None:
         query = query.where(DeliveryRow.state == state)
-    return [
-        {
-            "id": row.id,
-            "event": row.event_kind,
-            "ticket": row.external_ticket_id,
-            "state": row.state,
-            "reason": row.reason,
-            "attempts": row.attempts,
-            "received_at": _time(row.received_at),
-        }
-        for row in tx.session.scalars(query)
-    ]
+    return [_delivery_line(row) for row in tx.session.scalars(query)]
+
+
+def delivery(tx: Transaction, delivery_id: int, *, with_body: bool) -> dict[str, Any]:
+    """Return one delivery and the ids of the commands it led to. Refuses one that is not there."""
+    row = tx.session.get(DeliveryRow, delivery_id)
+    if row is None:
+        raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
+    query = select(CommandRow.id).where(CommandRow.delivery_id == row.id).order_by(CommandRow.id)
+    record = {
+        **_delivery_line(row),
+        "connection_id": str(row.connection_id),
+        "dedupe_key": row.dedupe_key,
+        "interpreted_at": _time(row.interpreted_at),
+        "commands": list(tx.session.scalars(query)),
+    }
+    return {**record, "body": row.body.decode(errors="replace")} if with_body else record
 
 
 def outbox(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
@@ -156,6 +163,31 @@ def _walk_line(session: SessionRow, ticket: str, email: str) -> dict[str, Any]:
         "steps": session.step_count,
         "started_at": _time(session.started_at),
         "last_step_at": _time(session.last_step_at),
+    }
+
+
+def _command_line(row: CommandRow, ticket: str) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "type": row.type,
+        "ticket": ticket,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "received_at": _time(row.received_at),
+        "settled_at": _time(row.settled_at),
+    }
+
+
+def _delivery_line(row: DeliveryRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "event": row.event_kind,
+        "ticket": row.external_ticket_id,
+        "state": row.state,
+        "reason": row.reason,
+        "attempts": row.attempts,
+        "received_at": _time(row.received_at),
     }
 
 

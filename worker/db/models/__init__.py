@@ -2,6 +2,7 @@
 
 from worker.db.models.audit import AuditRow
 from worker.db.models.base import Base
+from worker.db.models.canary import CanaryRow
 from worker.db.models.flows import FlowProposalRow, FlowRow, FlowVersionRow
 from worker.db.models.queue import CommandRow, DeliveryRow, OutboxRow
 from worker.db.models.tenancy import AccountRow, ConnectionRow, UserRow
@@ -11,6 +12,7 @@ __all__ = [
     "AccountRow",
     "AuditRow",
     "Base",
+    "CanaryRow",
     "CommandRow",
     "ConnectionRow",
     "DeliveryRow",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, UniqueConstraint
+from sqlalchemy import JSON, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worker.db.models.base import Account, Base, Now, UuidKey, referable, same_account
@@ -37,7 +37,8 @@ class FlowVersionRow(Base):
     account_id: Mapped[Account]
     flow_id: Mapped[UUID]
     version: Mapped[int] = mapped_column(Integer)
-    tree: Mapped[dict[str, Any]]
+    # json, not jsonb: answers are shown in the order in which they were written
+    tree: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[Now]
 
 
@@ -50,7 +51,7 @@ class FlowProposalRow(Base):
     id: Mapped[UuidKey]
     account_id: Mapped[Account]
     title: Mapped[str]
-    tree: Mapped[dict[str, Any]]
+    tree: Mapped[dict[str, Any]] = mapped_column(JSON)
     validated_by_outcome: Mapped[bool] = mapped_column(server_default="false")
     validated_at: Mapped[datetime | None]
     created_at: Mapped[Now]

@@ -21,6 +21,7 @@ class DeliveryRow(Base):
         same_account("connection_id", "connection"),
         Index("ix_delivery_lane", "connection_id", "lane", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_due", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_delivery_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
     )
 
     id: Mapped[BigKey]
@@ -53,6 +54,7 @@ class CommandRow(Base):
         same_account("ticket_id", "ticket"),
         Index("ix_command_lane", "ticket_id", "position", postgresql_where=text("state = 'pending'")),
         Index("ix_command_due", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_command_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
         Index(
             "ix_command_sequence",
             "ticket_id",
@@ -99,6 +101,7 @@ class OutboxRow(Base):
             postgresql_where=text("state IN ('pending', 'sending', 'unknown')"),
         ),
         Index("ix_outbox_lane", "ticket_id", "id"),
+        Index("ix_outbox_kept", "id", postgresql_where=text("state = 'parked'")),
     )
 
     id: Mapped[BigKey]

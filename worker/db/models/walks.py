@@ -62,7 +62,7 @@ class TicketRow(Base):
 
 
 class SessionRow(Base):
-    """One walk. The rules of design section 4 stand here as constraints, not only in code."""
+    """One walk. What a walk may be stands here as constraints, not only in code."""
 
     __tablename__ = "l1_walk_session"
     __table_args__ = (

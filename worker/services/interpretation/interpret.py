@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import ColumnElement, func, select, update
 
 from integrations.errors import CallError, ThrottledError
+from worker.crash_points import Commit, CrashPoint, reach
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.outbox import backoff
@@ -23,6 +24,10 @@ log = structlog.get_logger()
 
 #: Deliveries interpreted in one turn; the rest is hinted for, so that one busy sender starves nobody.
 TURN_LIMIT = 100
+#: Deliveries taken at once, by how often the oldest was tried before: fewer each time, in the end one alone.
+#: A body that kills its worker then takes nobody with it; and a hundred healthy ones whose worker was killed
+#: need not come through one by one, while everything behind them in the lane waits.
+BATCH_LIMITS = (TURN_LIMIT, 20, 5, 1)
 #: Tries before a person is asked. With the back-off of at most 10 minutes that is over an hour of outage.
 MAX_ATTEMPTS = 14
 #: How long deliveries are left to the worker that claimed them; a killed worker costs this much. Without it
@@ -71,6 +76,7 @@ def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) ->
     except CallError as error:
         _again_later(context, claim, error)
         return Interpreted()
+    reach(CrashPoint.INTERPRETATION_PSA_ASKED)
     return _file_facts(context, claim, facts)
 
 
@@ -79,7 +85,7 @@ def _claim(context: Context, account_id: UUID | None, delivery_id: int) -> Claim
 
     The oldest decides for its lane: while it is claimed or waits for its next try, so do those behind it.
     """
-    with context.uow.begin(account_id) as tx:
+    with context.uow.begin(account_id, at=Commit.INTERPRETATION_CLAIM) as tx:
         delivery = tx.session.get(DeliveryRow, delivery_id)
         if delivery is None:
             raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
@@ -110,8 +116,8 @@ def _lock_lane(tx: Transaction, connection_id: UUID, lane: str) -> None:
 
 
 def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) -> list[int]:
-    """Return the ids to interpret now. `one_by_one`: a body that failed its worker before is taken alone, so
-    that it takes nobody with it; where the PSA is asked instead, one answer is good for all of the lane.
+    """Return the ids to interpret now. `one_by_one`: bodies that failed their worker come in ever smaller
+    batches; where the PSA is asked instead, one answer is good for all of the lane.
     """
     query = (
         select(DeliveryRow.id, DeliveryRow.attempts, DeliveryRow.next_attempt_at <= func.clock_timestamp())
@@ -120,14 +126,14 @@ def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) 
         .limit(TURN_LIMIT)
     )
     due = list(takewhile(lambda delivery: delivery.due, (Waiting(*row) for row in tx.session.execute(query))))
-    if one_by_one:
-        due = list(takewhile(lambda delivery: delivery.attempts == 0, due)) or due[:1]
+    if one_by_one and due:
+        due = due[: BATCH_LIMITS[min(due[0].attempts, len(BATCH_LIMITS) - 1)]]
     return [delivery.delivery_id for delivery in due]
 
 
 def _in_order(context: Context, claim: Claim) -> Interpreted:
     """Interpret what the bodies say, in one transaction; the lane's lock keeps two workers in order."""
-    with context.uow.begin(claim.connection.account_id) as tx:
+    with context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION) as tx:
         _lock_lane(tx, claim.connection.id, claim.lane)
         rows = _still_pending(tx, claim)
         meanings = [carried.read(tx, claim.connection, row) for row in rows]
@@ -139,7 +145,7 @@ def _in_order(context: Context, claim: Claim) -> Interpreted:
 
 def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Interpreted:
     """File what the PSA showed. Two workers file the same keys, so the second one files nothing."""
-    with context.uow.begin(claim.connection.account_id) as tx:
+    with context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION) as tx:
         meaning = refetched.file_facts(tx, claim.connection, facts)
         rows = _still_pending(tx, claim)
         for row in rows:

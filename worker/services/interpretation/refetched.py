@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from integrations.ports import PsaNote, PsaTicket
-from worker.db.models import ConnectionRow, SessionRow, TicketRow, UserRow
+from worker.db.models import CommandRow, ConnectionRow, SessionRow, TicketRow, UserRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.requests import Abandon, AddTicketNotes, Request, StartAdhoc, StartFlow
 from worker.domain.text import made_storable
 from worker.domain.triggers import Rule, TicketFacts, parse_rules
-from worker.domain.words import CommandType, DeliveryState, SessionKind, SessionStatus, TicketKind
+from worker.domain.words import (
+    CommandState,
+    CommandType,
+    DeliveryState,
+    SessionKind,
+    SessionStatus,
+    TicketKind,
+)
 from worker.errors import Refusal
 from worker.services import lookup
 from worker.services.accounts import open_link
@@ -69,18 +76,37 @@ def _start(tx: Transaction, connection: ConnectionRow, facts: Facts, ticket: Psa
             DeliveryState.IGNORED,
             "nobody to walk it: the ticket's assignee is no user of the account, and the rule names none",
         )
-    address = {"connection": str(connection.id), "ticket": facts.external_id, "user": str(user.id)}
-    request: Request = StartAdhoc(**address)
-    command_type = CommandType.START_ADHOC
-    if rule.flow is not None:
-        request, command_type = StartFlow(**address, flow=rule.flow), CommandType.START_FLOW
+    command_type, request = _start_request(connection, facts, rule, user)
     place = find_place(tx, request)
     _remember(tx, place, ticket, facts.notes)
     start = file(tx, place, [NewCommand(_key(connection, facts, "start"), command_type, request)])
     if not start[0].repeated:
         return Meaning(DeliveryState.INTERPRETED, commands=1)
-    # filed before, but not applied yet: notes typed meanwhile are the walk's, and come after its start
-    if command_type is CommandType.START_ADHOC:
+    return _start_again(tx, connection, facts, place, start[0].command_id)
+
+
+def _start_request(
+    connection: ConnectionRow, facts: Facts, rule: Rule, user: UserRow
+) -> tuple[CommandType, Request]:
+    address = {"connection": str(connection.id), "ticket": facts.external_id, "user": str(user.id)}
+    if rule.flow is not None:
+        return CommandType.START_FLOW, StartFlow(**address, flow=rule.flow)
+    return CommandType.START_ADHOC, StartAdhoc(**address)
+
+
+def _start_again(
+    tx: Transaction, connection: ConnectionRow, facts: Facts, place: Place, command_id: int
+) -> Meaning:
+    """The start was filed before: it is about to be applied, or it was refused and needs a person."""
+    standing = tx.session.get_one(CommandRow, command_id)
+    if standing.state != CommandState.PENDING:
+        return Meaning(
+            DeliveryState.IGNORED,
+            f"the start was {standing.state} ({standing.reason}); "
+            f"mend that, then: ticketwalk command replay {standing.id}",
+        )
+    if standing.type == CommandType.START_ADHOC:
+        # notes typed meanwhile are the walk's, and come after its start
         return _filed(tx, place, _typed_notes(connection, facts))
     return Meaning(DeliveryState.IGNORED, "the ticket's walk is about to start")
 

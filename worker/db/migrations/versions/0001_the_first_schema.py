@@ -20,6 +20,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_account_name")),
     )
     op.create_table(
+        "canary",
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("drained_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("queue", name=op.f("pk_canary")),
+    )
+    op.create_table(
         "connection",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -56,7 +62,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("tree", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("tree", sa.JSON(), nullable=False),
         sa.Column("validated_by_outcome", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("validated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -131,6 +137,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index(
+        "ix_delivery_kept",
+        "delivery",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('refused', 'parked')"),
+    )
+    op.create_index(
         "ix_delivery_lane",
         "delivery",
         ["connection_id", "lane", "id"],
@@ -143,7 +156,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("flow_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("tree", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("tree", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id", "flow_id"],
@@ -248,6 +261,13 @@ def upgrade() -> None:
         ["next_attempt_at"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "ix_command_kept",
+        "command",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('refused', 'parked')"),
     )
     op.create_index(
         "ix_command_lane",
@@ -384,12 +404,16 @@ def upgrade() -> None:
         "audit_log",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
-        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
         sa.Column("actor_user_id", sa.Uuid(), nullable=True),
         sa.Column("acting_as", sa.Text(), nullable=True),
+        sa.Column("operator", sa.Text(), nullable=True),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "session_id IS NOT NULL OR operator IS NOT NULL", name=op.f("ck_audit_log_somebody_did_it")
+        ),
         sa.ForeignKeyConstraint(
             ["account_id", "actor_user_id"],
             ["user_account.account_id", "user_account.id"],
@@ -493,6 +517,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('pending', 'sending', 'unknown')"),
     )
+    op.create_index(
+        "ix_outbox_kept", "outbox", ["id"], unique=False, postgresql_where=sa.text("state = 'parked'")
+    )
     op.create_index("ix_outbox_lane", "outbox", ["ticket_id", "id"], unique=False)
     op.create_table(
         "walk_step",
@@ -524,15 +551,19 @@ def _create_application_role() -> None:
     """Roles belong to the whole cluster, so another database of it may have made this one already."""
     op.execute("""
         DO $$ BEGIN
-            CREATE ROLE ticketwalk_app NOLOGIN NOBYPASSRLS;
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ticketwalk_app') THEN
+                CREATE ROLE ticketwalk_app NOLOGIN NOBYPASSRLS;
+            END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
         END $$
     """)
+    # tried, not asked: who made the role may be its member without being allowed to become it (PostgreSQL 16)
     op.execute("""
         DO $$ BEGIN
-            IF NOT pg_has_role(CURRENT_USER, 'ticketwalk_app', 'MEMBER') THEN
-                GRANT ticketwalk_app TO CURRENT_USER;
-            END IF;
+            PERFORM set_config('role', 'ticketwalk_app', true);
+            RESET ROLE;
+        EXCEPTION WHEN insufficient_privilege THEN
+            GRANT ticketwalk_app TO CURRENT_USER;
         END $$
     """)
     op.execute("GRANT USAGE ON SCHEMA public TO ticketwalk_app")

@@ -1,0 +1,35 @@
+"""Liveness as it matters: how long ago a worker drained a message that came through the real queue.
+
+A process that answers `inspect ping` may still be deaf to its queue: the two are different connections.
+"""
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from worker.db.models import CanaryRow
+from worker.services.context import Context
+
+#: A canary is sent through each queue this often, in seconds.
+CANARY_SECONDS = 10
+#: A queue whose newest canary is older than this, in seconds, has no worker that works.
+LATE_SECONDS = 3 * CANARY_SECONDS
+#: Longest queue name kept; a message from anybody could name anything.
+_MAX_NAME = 50
+
+
+def drained(context: Context, queue: str) -> None:
+    """Note that a canary came through this queue."""
+    with context.uow.begin(None) as tx:
+        statement = insert(CanaryRow).values(queue=queue[:_MAX_NAME], drained_at=func.now())
+        tx.session.execute(
+            statement.on_conflict_do_update(
+                index_elements=[CanaryRow.queue], set_={"drained_at": statement.excluded.drained_at}
+            )
+        )
+
+
+def ages(context: Context) -> dict[str, float]:
+    """Return for each queue the age of its newest canary, in seconds."""
+    with context.uow.begin(None) as tx:
+        age = func.extract("epoch", func.now() - CanaryRow.drained_at)
+        return {queue: float(seconds) for queue, seconds in tx.session.execute(select(CanaryRow.queue, age))}
