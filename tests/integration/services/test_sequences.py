@@ -1,0 +1,141 @@
+"""Sequence numbers make the order of arrival irrelevant."""
+
+from typing import Any
+
+import pytest
+
+from worker.services.lanes import drain
+
+pytestmark = pytest.mark.integration
+
+STEP: dict[str, Any] = {"node_id": "link", "answer": "yes"}
+
+
+def step(world, session, sequence, **more: Any) -> dict[str, Any]:
+    result = world.do("step.record", session=session, sequence=sequence, **{**STEP, **more})
+    return dict(result)
+
+
+def notes(world):
+    return world.rows("SELECT l1_note FROM walk_step ORDER BY position")
+
+
+def age(world, seconds):
+    """Let the pending commands have been received so long ago."""
+    world.rows(
+        "UPDATE command SET received_at = received_at - make_interval(secs => :s), "
+        "next_attempt_at = next_attempt_at - make_interval(secs => :s) WHERE state = 'pending'",
+        s=seconds,
+    )
+
+
+def test_steps_that_arrive_in_reverse_are_applied_in_their_order(world):
+    session = world.started("flow")
+    for number in (4, 3, 2):
+        waiting = step(world, session, number, note=str(number))
+        assert (waiting["outcome"], waiting["reason"]) == ("waiting", "an earlier sequence number")
+    assert step(world, session, 1, note="1")["outcome"] == "applied"
+    assert notes(world) == ["1", "2", "3", "4"]
+    assert world.walk(session, "last_sequence") == 4
+
+
+def test_more_than_a_turn_of_waiting_steps_is_applied_without_waiting_for_their_time_out(world):
+    session = world.started("flow")
+    for number in range(60, 1, -1):
+        step(world, session, number, note=str(number))
+    step(world, session, 1, note="1")
+    drain(world.context, world.lane())
+    assert notes(world) == [str(number) for number in range(1, 61)]
+
+
+@pytest.mark.parametrize("start", [{}, {"sequence": 1}])
+def test_a_step_that_arrives_before_the_start_is_applied_after_it(world, start):
+    first = 1 + len(start)
+    result = world.do("step.record", connection=world.home_tenant.psa, ticket="100", sequence=first, **STEP)
+    assert result["outcome"] == "waiting"
+    session = world.started("flow", **start)
+    assert world.walk(session, "step_count, last_sequence") == (1, first)
+
+
+def test_a_waiting_step_holds_nobody_else(world):
+    session = world.started("flow")
+    step(world, session, 3, note="3")
+    assert world.do("step.record", session=session, note="free", **STEP)["outcome"] == "applied"
+    assert notes(world) == ["free"]
+
+
+def test_a_gap_is_waited_for_up_to_thirty_seconds_and_then_the_step_is_applied(world):
+    session = world.started("flow")
+    step(world, session, 3, note="3")
+    age(world, 29)
+    drain(world.context, world.lane())
+    assert notes(world) == []
+    age(world, 1)
+    drain(world.context, world.lane())
+    assert notes(world) == ["3"]
+    assert world.walk(session, "last_sequence") == 3
+
+
+def test_a_step_that_comes_after_its_gap_was_given_up_is_applied_late(world):
+    session = world.started("flow")
+    step(world, session, 2, note="2")
+    age(world, 30)
+    drain(world.context, world.lane())
+    assert step(world, session, 1, note="1")["outcome"] == "applied"
+    assert notes(world) == ["2", "1"]
+    assert world.walk(session, "last_sequence") == 2
+
+
+def test_a_number_that_is_taken_is_refused(world):
+    session = world.started("flow")
+    step(world, session, 1, note="1")
+    result = step(world, session, 1, note="another")
+    assert (result["outcome"], result["code"]) == ("refused", "sequence_taken")
+    assert notes(world) == ["1"]
+
+
+def test_a_refused_step_has_used_its_number_so_that_the_next_one_does_not_wait(world):
+    session = world.started("flow")
+    assert step(world, session, 1, answer="maybe")["outcome"] == "refused"
+    assert step(world, session, 2, note="2")["outcome"] == "applied"
+
+
+def test_a_refused_step_lets_those_go_on_that_waited_for_it(world):
+    session = world.started("flow")
+    step(world, session, 2, note="2")
+    assert step(world, session, 1, answer="maybe")["outcome"] == "refused"
+    assert notes(world) == ["2"]
+
+
+def test_a_second_start_numbered_ahead_does_not_push_others_past_their_turn(world):
+    session = world.started("flow", sequence=1)
+    assert world.start("flow", sequence=9)["outcome"] == "duplicate"
+    assert world.walk(session, "last_sequence") == 1
+    assert step(world, session, 2)["outcome"] == "applied"
+
+
+def test_every_walk_of_a_ticket_counts_from_one(world):
+    first = world.started("flow")
+    step(world, first, 1)
+    step(world, first, 3)
+    world.do("session.resolve", session=first, sequence=2)
+    second = world.started("flow")
+    assert step(world, second, 1)["outcome"] == "applied"
+    assert world.walk(second, "step_count") == 1
+
+
+def test_a_step_that_waits_for_an_old_walk_does_not_hide_one_that_waits_for_the_new_walk(world):
+    first = world.started("flow")
+    step(world, first, 2)
+    world.do("session.resolve", session=first)
+    second = world.started("flow")
+    assert step(world, second, 2, note="new")["outcome"] == "waiting"
+    step(world, second, 1, note="first")
+    assert notes(world) == ["first", "new"]
+
+
+def test_a_step_that_waits_for_a_walk_that_never_starts_is_refused_in_the_end(world):
+    world.do("step.record", connection=world.home_tenant.psa, ticket="100", sequence=1, **STEP)
+    age(world, 30)
+    drain(world.context, world.lane())
+    assert world.one("SELECT state, result->>'code' FROM command") == ("refused", "no_walk")

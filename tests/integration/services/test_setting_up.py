@@ -1,0 +1,170 @@
+"""Accounts, users, connections and flows: what an engineer sets up once."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from worker.domain.words import Role
+from worker.errors import ConfigurationError
+from worker.services import accounts, flows
+from worker.services.vault import Secrets, Vault
+
+pytestmark = pytest.mark.integration
+
+NEW = accounts.NewConnection(
+    account="Acme",
+    provider="connectwise",
+    name="Second",
+    base_url="https://psa.example/",
+    credentials={"public_key": "s3cret"},
+    webhook_secrets=("whsec_x",),
+)
+FLOW: dict[str, Any] = {
+    "name": "Printer",
+    "start": "a",
+    "nodes": {"a": {"question": "Does it print?", "answers": {"yes": None}}},
+}
+
+
+def refuses(world, code, use_case, **arguments: Any) -> str:
+    with pytest.raises(world.refusal) as refused:
+        use_case(world.context, **arguments)
+    assert refused.value.code == code
+    return str(refused.value.sentence)
+
+
+def add_user(world, **changes: Any) -> Any:
+    user = {
+        "account": "Acme",
+        "email": "new@acme.example",
+        "role": Role.ENGINEER,
+        "can_cover_l1": True,
+        "psa_member": None,
+    }
+    return partial(accounts.add_user, **{**user, **changes})
+
+
+def test_an_account_is_made_once(world):
+    account_id = accounts.add_account(world.context, "New")
+    assert world.one("SELECT id FROM account WHERE name = 'New'") == account_id
+    assert refuses(world, "taken", accounts.add_account, name="New") == 'there is an account "New" already'
+
+
+@pytest.mark.parametrize("name", ["", " ", " New", "x" * 201, "a\x00b", "\udcff"])
+def test_a_name_that_nobody_could_use_later_is_refused(world, name):
+    refuses(world, "invalid", accounts.add_account, name=name)
+    refuses(world, "invalid", add_user(world, email=f"{name}@") if name != "" else add_user(world, email=""))
+    refuses(world, "invalid", partial(accounts.add_connection, new=replace(NEW, name=name)))
+    refuses(world, "invalid", flows.import_flow, account="Acme", document={**FLOW, "name": name})
+
+
+def test_a_user_is_made_once_whatever_the_case_of_the_email(world):
+    user_id = add_user(world, psa_member="jd")(world.context)
+    assert world.one(
+        "SELECT role, can_cover_l1, psa_member_id FROM user_account WHERE id = :id", id=user_id
+    ) == ("engineer", True, "jd")
+    assert "already" in refuses(world, "taken", add_user(world, email="NEW@acme.example"))
+    refuses(world, "unknown_account", add_user(world, account="Nobody"))
+    refuses(world, "invalid", add_user(world, email="no email"))
+
+
+def test_two_accounts_may_know_the_same_person(world):
+    world.tenant("Rival")
+    add_user(world)(world.context)
+    assert add_user(world, account="Rival")(world.context)
+
+
+def test_a_connections_secrets_are_sealed(world):
+    connection_id = accounts.add_connection(world.context, NEW)
+    sealed, base_url = world.one("SELECT secrets, base_url FROM connection WHERE id = :id", id=connection_id)
+    assert b"s3cret" not in sealed
+    assert b"whsec" not in sealed
+    assert base_url == "https://psa.example"
+    assert world.context.vault.open(sealed) == Secrets({"public_key": "s3cret"}, ("whsec_x",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"provider": "jira"}, "unknown_provider"),
+        ({"account": "Nobody"}, "unknown_account"),
+        ({"base_url": "http://psa.example"}, "invalid"),
+        ({"rules": {"rules": [{"start": "walk"}]}}, "invalid"),
+        ({"rules": {"on_resolve": {"status": "a\x00b"}}}, "invalid"),
+        ({"name": "Acme connectwise"}, "taken"),
+    ],
+)
+def test_a_connection_that_could_not_work_is_refused(world, changes, code):
+    refuses(world, code, partial(accounts.add_connection, new=replace(NEW, **changes)))
+    assert world.one("SELECT count(*) FROM connection") == 2
+
+
+def test_what_a_provider_needs_is_asked_for(world):
+    world.provider.credential_names = ("public_key", "client_id")
+    assert "--credential client_id=VALUE" in refuses(
+        world, "invalid", partial(accounts.add_connection, new=NEW)
+    )
+    world.provider.credential_names = ()
+    world.provider.needs_webhook_secret = True
+    unsigned = replace(NEW, webhook_secrets=())
+    assert "--webhook-secret" in refuses(world, "invalid", partial(accounts.add_connection, new=unsigned))
+
+
+def test_listings_are_of_one_account_or_of_all(world):
+    world.tenant("Rival")
+    with world.context.uow.begin(None) as tx:
+        assert [row.name for row in accounts.list_accounts(tx)] == ["Acme", "Rival"]
+        assert (len(accounts.list_users(tx, None)), len(accounts.list_users(tx, "Rival"))) == (8, 4)
+        assert len(accounts.list_connections(tx, None)) == 4
+        assert {row.name for row in accounts.list_connections(tx, "Rival")} == {
+            *("Rival connectwise", "Rival standard"),
+        }
+        assert [line.name for line in flows.list_flows(tx, "Rival")] == ["VPN down"]
+        assert len(flows.list_flows(tx, None)) == 2
+
+
+def test_an_imported_flow_gets_a_new_version_only_where_its_tree_changed(world):
+    changed = {**FLOW, "nodes": {"a": {"question": "Does it print now?"}}}
+    done = [flows.import_flow(world.context, account="Acme", document=each) for each in (FLOW, FLOW, changed)]
+    assert [(each.version, each.changed) for each in done] == [(1, True), (1, False), (2, True)]
+    assert len({each.flow_id for each in done}) == 1
+
+
+def test_two_imports_at_the_same_time_number_their_versions_in_turn(world):
+    trees = [{**FLOW, "nodes": {"a": {"question": f"Number {number}?"}}} for number in range(6)]
+    world.at_once(
+        *[partial(flows.import_flow, world.context, account="Acme", document=tree) for tree in trees]
+    )
+    query = (
+        "SELECT version FROM flow_version v JOIN flow f ON f.id = v.flow_id "
+        "WHERE f.name = 'Printer' ORDER BY 1"
+    )
+    assert world.rows(query) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], {}, {"name": 7}, {"name": "x"}, {**FLOW, "start": "b"}, {**FLOW, "more": 1}]
+)
+def test_a_flow_file_that_does_not_hold_together_is_refused(world, document):
+    refuses(world, "invalid", flows.import_flow, account="Acme", document=document)
+    refuses(world, "invalid", flows.import_proposal, account="Acme", document=document)
+    assert world.one("SELECT count(*) FROM flow") == 1
+
+
+def test_each_imported_proposal_is_one_of_its_own(world):
+    ids = {flows.import_proposal(world.context, account="Acme", document=FLOW) for _ in range(2)}
+    assert len(ids) == 2
+    assert world.start("proposal", flow_proposal_id=str(ids.pop()))["outcome"] == "applied"
+
+
+def test_secrets_open_after_a_rotation_and_not_without_their_key():
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    secrets = Secrets({"a": "b"}, ("c",))
+    sealed = Vault([old]).seal(secrets)
+    assert Vault([new, old]).open(sealed) == secrets
+    with pytest.raises(ConfigurationError, match="TICKETWALK_SECRET_KEYS lacks their key"):
+        Vault([new]).open(sealed)
+    assert "b" not in repr(secrets).replace("webhook", "")
