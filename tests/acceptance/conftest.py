@@ -1,0 +1,52 @@
+"""The whole service as real processes: receiver, workers, beat, Flower, servers, and simulated PSAs."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integrations.connectwise.simulator import RunningSimulator
+from integrations.standard.simulator import RunningStandardSimulator
+from tests.acceptance.tools import Account, set_up_account
+from worker.demo.service import RunningService, running_service
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is an acceptance test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.acceptance)
+
+
+@pytest.fixture(scope="session")
+def short_path() -> Iterator[Path]:
+    """A directory whose path is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def service(short_path: Path) -> Iterator[RunningService]:
+    with running_service(short_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def psa() -> Iterator[RunningSimulator]:
+    with RunningSimulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tool() -> Iterator[RunningStandardSimulator]:
+    with RunningStandardSimulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def acme(
+    service: RunningService, psa: RunningSimulator, tool: RunningStandardSimulator, short_path: Path
+) -> Account:
+    """An account with a technician, a flow, a ConnectWise and a standard connection."""
+    return set_up_account("Acme MSP", service, psa, tool, short_path)

@@ -1,0 +1,165 @@
+"""A process that dies at any boundary leaves nothing undone and does nothing twice."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrations.simulation.faults import FaultKind
+from tests.acceptance.crashing import WORKER, Play, Stage, program, receiver, stage_in
+from worker.crash_points import EXIT_CODE, CrashPoint
+from worker.demo.service import free_port
+
+#: The parts of the play; those that a death does not name are played after it.
+PARTS = ("webhooks", "callback", "by_hand")
+#: Seconds until a process must have died.
+DEATH_SECONDS = 60
+STEPS = [(1, "light", "yes"), (2, "ping", "no")]
+
+
+@dataclass(frozen=True)
+class Death:
+    """What a worker has before it when it dies, and at which time that it gets to the point."""
+
+    parts: tuple[str, ...]
+    time: int = 1
+    lost_writes: int = 0
+
+
+#: Where the receiver dies, and whether the sender has its answer then.
+RECEIVER_DEATHS = {
+    CrashPoint.RECEIVER_BEFORE_COMMIT: False,
+    CrashPoint.RECEIVER_BEFORE_ANSWER: False,
+    CrashPoint.RECEIVER_ANSWERED: True,
+}
+WORKER_DEATHS = {
+    CrashPoint.PUBLISHER_BETWEEN_HINTS: Death(("webhooks", "by_hand")),
+    CrashPoint.SWEEP_BEFORE_HINTS: Death(PARTS),
+    CrashPoint.INTERPRETATION_CLAIMED: Death(("webhooks",)),
+    CrashPoint.INTERPRETATION_PSA_ASKED: Death(("callback",)),
+    CrashPoint.INTERPRETATION_BEFORE_COMMIT: Death(("webhooks",)),
+    CrashPoint.INTERPRETATION_BEFORE_HINTS: Death(("webhooks",)),
+    CrashPoint.LANE_CLAIMED: Death(("by_hand",)),
+    CrashPoint.LANE_BEFORE_COMMIT: Death(("by_hand",)),
+    CrashPoint.LANE_BEFORE_HINTS: Death(("by_hand",)),
+    CrashPoint.FLUSH_BEFORE_COMMIT: Death(("webhooks",)),
+    CrashPoint.FLUSH_COMMITTED: Death(("webhooks",)),
+    CrashPoint.PUSH_BEFORE_SENDING: Death(("by_hand",)),
+    CrashPoint.PUSH_BEFORE_CALL: Death(("by_hand",)),
+    CrashPoint.PUSH_BEFORE_CONFIRMATION: Death(("by_hand",)),
+    CrashPoint.PUSH_BEFORE_HINTS: Death(("by_hand",)),
+    # the second look, after which the note is sent again
+    CrashPoint.PUSH_NOTHING_FOUND: Death(("by_hand",), time=2, lost_writes=1),
+}
+
+
+@pytest.fixture(scope="module")
+def stage(psa, tool) -> Iterator[Stage]:
+    with (
+        tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as home,
+        stage_in(Path(home), psa, tool) as made,
+    ):
+        yield made
+
+
+@pytest.mark.parametrize("point", CrashPoint)
+def test_a_death_at_this_point_loses_nothing_and_repeats_nothing(stage: Stage, point: CrashPoint):
+    play = Play(stage)
+    if point in RECEIVER_DEATHS:
+        parts = kill_receiver(play, point)
+    else:
+        parts = kill_worker(play, point, WORKER_DEATHS[point])
+    for part in PARTS:
+        if part not in parts:
+            play.play(part)
+    finish(stage)
+    assert_deliveries_were_applied_once(play)
+    assert_walks_are_whole(play)
+    assert_each_psa_was_told_once(play)
+
+
+def kill_receiver(play: Play, point: CrashPoint) -> tuple[str, ...]:
+    """Have a receiver die over the first delivery. Its sender sends it again only where no answer came."""
+    # its Redis is away: no hint of its can have been sent before it dies
+    away = {"TICKETWALK_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    with receiver(play.stage.home, TICKETWALK_CRASH_AT=point, **away) as (process, url):
+        answer = play.send(play.stage.webhook_url("standard", url), 0)
+        assert process.wait(DEATH_SECONDS) == EXIT_CODE
+    assert (answer == 202) is RECEIVER_DEATHS[point], answer
+    for number in range(int(answer == 202), len(play.messages())):
+        assert play.send(play.stage.webhook_url("standard"), number) == 202
+    return ("webhooks",)
+
+
+def kill_worker(play: Play, point: CrashPoint, death: Death) -> tuple[str, ...]:
+    """Have the only worker die over what was sent before it started."""
+    for part in death.parts:
+        play.play(part)
+    if death.lost_writes:
+        play.stage.psa.fault(FaultKind.RESET, method="POST", path="*/notes", times=death.lost_writes)
+    with program(play.stage.home, *WORKER, TICKETWALK_CRASH_AT=f"{point}:{death.time}") as process:
+        assert wait_for_end(process) == EXIT_CODE
+    return death.parts
+
+
+def wait_for_end(process: "subprocess.Popen[bytes]") -> int:
+    return process.wait(DEATH_SECONDS)
+
+
+def finish(stage: Stage) -> None:
+    """Have a worker that lives finish the work, also what its own notes make the PSA say."""
+    with program(stage.home, *WORKER):
+        stage.wait_until_nothing_is_open()
+        stage.psa.wait_for_deliveries()
+        stage.wait_until_nothing_is_open()
+
+
+def assert_deliveries_were_applied_once(play: Play) -> None:
+    found = play.stage.rows(
+        "SELECT d.dedupe_key, d.state, c.state, c.result ->> 'code' FROM delivery d"
+        " LEFT JOIN command c ON c.delivery_id = d.id WHERE d.dedupe_key LIKE :keys ORDER BY d.dedupe_key",
+        keys=f"%{play.walked}%",
+    )
+    outcomes: list[tuple[Any, ...]] = [("applied", None)] * len(play.messages())
+    outcomes[-1] = ("refused", "stale")
+    assert [(state, *outcome) for _, state, *outcome in found] == [("interpreted", *o) for o in outcomes]
+    commands = "SELECT count(*), count(DISTINCT key) FROM command c JOIN ticket t ON t.id = c.ticket_id"
+    for ticket, number in ((play.by_hand_ticket[0], 5), (play.called_back_ticket[0], 1)):
+        assert play.stage.rows(f"{commands} WHERE t.external_id = :ticket", ticket=ticket) == [
+            (number, number)
+        ]
+
+
+def assert_walks_are_whole(play: Play) -> None:
+    walks = {
+        play.walked: ("resolved", [{"text": "newest"}], STEPS),
+        play.noted: ("active", [{"text": "newest"}], []),
+        play.by_hand_ticket[0]: ("resolved", [{"text": "newest"}], STEPS),
+        play.called_back_ticket[0]: ("active", [], []),
+    }
+    for ticket, (status, notes, steps) in walks.items():
+        [(session_id, *walk)] = play.stage.rows(
+            "SELECT s.id, s.status, s.walk_notes FROM l1_walk_session s JOIN ticket t ON t.id = s.ticket_id"
+            " WHERE t.external_id = :ticket",
+            ticket=ticket,
+        )
+        assert walk == [status, notes]
+        recorded = "SELECT position, node_id, answer FROM walk_step WHERE session_id = :id ORDER BY 1"
+        assert play.stage.rows(recorded, id=session_id) == steps
+        audited = play.stage.rows("SELECT action FROM audit_log WHERE session_id = :id", id=session_id)
+        assert audited == ([("session.resolved",)] if status == "resolved" else [])
+
+
+def assert_each_psa_was_told_once(play: Play) -> None:
+    [ticket], [other] = play.by_hand_ticket, play.called_back_ticket
+    [note] = play.stage.psa.notes(ticket)
+    assert "L1 walk: resolved" in note["text"]
+    assert play.stage.psa.ticket(ticket)["status"]["name"] == ">Closed"
+    assert play.stage.psa.notes(other) == []
+    told = [m["data"]["walk"] for m in play.stage.tool.received() if "walk" in m.get("data", {})]
+    [walk] = [walk for walk in told if walk["ticket_id"] == play.walked]
+    assert [step["node_id"] for step in walk["walked_path"]] == ["light", "ping"]

@@ -1,0 +1,104 @@
+"""What acceptance tests share: an account that is set up, waiting for a condition, reading a walk."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from integrations.connectwise.simulator import RunningSimulator
+from integrations.standard.simulator import RunningStandardSimulator
+from worker.demo.service import RunningService
+
+T = TypeVar("T")
+
+TECHNICIAN = "jane.doe@acme.example"
+FLOW = {
+    "name": "VPN down",
+    "start": "light",
+    "nodes": {
+        "light": {"question": "Is the link light on?", "answers": {"yes": "ping", "no": None}},
+        "ping": {"question": "Does the gateway answer?", "answers": {"yes": None, "no": None}},
+    },
+}
+RULES = {
+    "rules": [
+        {"when": {"summary": "*vpn*"}, "start": "flow", "flow": "VPN down"},
+        {"when": {"summary": "*adhoc*"}, "start": "adhoc"},
+    ],
+    "on_resolve": {"status": ">Closed"},
+    "on_escalate": {"status": "Escalated"},
+}
+
+
+def wait_for(what: str, look: Callable[[], T | None], *, seconds: float = 30) -> T:
+    """Return the first answer that is true. Fails the test once the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        Event().wait(0.05)
+    return answer
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that is set up: names to use in commands, and the URLs its connections listen at."""
+
+    name: str
+    connectwise: str
+    connectwise_url: str
+    standard: str
+    standard_url: str
+
+
+def set_up_account(
+    name: str, service: RunningService, psa: RunningSimulator, tool: RunningStandardSimulator, path: Path
+) -> Account:
+    prefix = name.partition(" ")[0].lower()
+    (path / "flow.json").write_text(json.dumps(FLOW))
+    (path / "rules.json").write_text(json.dumps(RULES))
+    service.run("account", "add", name)
+    service.run(
+        *("user", "add", "--account", name, "--email", TECHNICIAN),
+        *("--role", "l1_tech", "--psa-member", "jdoe"),
+    )
+    service.run("flow", "import", "--account", name, str(path / "flow.json"))
+    credentials = [f"--credential={key}={value}" for key, value in psa.credentials.items()]
+    connectwise = service.run(
+        *("connection", "add", "--account", name, "--provider", "connectwise", "--name", f"{prefix}-cw"),
+        *("--base-url", psa.base_url, "--rules", str(path / "rules.json"), *credentials),
+    )
+    standard = service.run(
+        *("connection", "add", "--account", name, "--provider", "standard", "--name", f"{prefix}-std"),
+        *("--base-url", tool.base_url, "--webhook-secret", tool.secret),
+    )
+    return Account(name, f"{prefix}-cw", connectwise["webhook_url"], f"{prefix}-std", standard["webhook_url"])
+
+
+def walk_of(service: RunningService, ticket_id: str) -> dict[str, Any] | None:
+    """Return the whole walk of a ticket, or None before it has one."""
+    walks: Any = service.run("walk", "list", "--limit", "1000")
+    found = next((walk["id"] for walk in walks if walk["ticket_id"] == ticket_id), None)
+    return service.run("walk", "show", found) if found else None
+
+
+def celery(service: RunningService, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Celery command against the service's home."""
+    return subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "worker", *arguments],
+        env=dict(service.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def new_ticket() -> str:
+    """Return a ticket id that no other test uses."""
+    return f"T-{uuid4().hex[:12]}"
