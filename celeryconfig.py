@@ -6,11 +6,11 @@ from datetime import timedelta as _timedelta
 
 from kombu import Queue as _Queue
 
-from worker.services.canary import CANARY_SECONDS as _CANARY_SECONDS
+from worker.domain.queues import CANARY_SECONDS as _CANARY_SECONDS
+from worker.domain.queues import QUEUES as _QUEUES
 from worker.settings import load_settings as _load_settings
 
 _settings = _load_settings()
-_QUEUES = ("commands", "psa", "maintenance")
 
 broker_url = _settings.broker
 # Only tasks called by hand (`celery call`, Flower) leave a result, for `celery result`; hints say

@@ -1,12 +1,22 @@
 """What the tasks of one worker process share."""
 
 from functools import cache
+from uuid import UUID
 
 from worker.celery import app
 from worker.composition import build
+from worker.errors import Refusal
 from worker.hints import CeleryPublisher
 from worker.services.context import Context
 from worker.settings import load_settings
+
+
+def account(account_id: str | None) -> UUID | None:
+    """Return the account that a hint names. Refuses what is no id."""
+    try:
+        return UUID(account_id) if account_id else None
+    except (ValueError, AttributeError, TypeError):
+        raise Refusal("invalid", "account_id is no id of an account") from None
 
 
 @cache

@@ -2,9 +2,8 @@
 
 from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
-from tasks.context import task_context
+from tasks.context import account, task_context
 from worker.celery import app
 from worker.services.interpretation.interpret import interpret as interpret_lane
 
@@ -16,7 +15,5 @@ def interpret(
     ticket: str | None = None,  # noqa: ARG001 - for Flower to show
 ) -> dict[str, Any]:
     """Interpret a delivery and all that waits in its lane."""
-    done = interpret_lane(
-        task_context(), account_id=UUID(account_id) if account_id else None, delivery_id=delivery_id
-    )
+    done = interpret_lane(task_context(), account_id=account(account_id), delivery_id=delivery_id)
     return {"outcome": "applied", **asdict(done)}

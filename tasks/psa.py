@@ -1,9 +1,8 @@
 """Tell the PSA what the outbox says."""
 
 from typing import Any
-from uuid import UUID
 
-from tasks.context import task_context
+from tasks.context import account, task_context
 from worker.celery import app
 from worker.domain.words import OutboxState, Outcome
 from worker.services.push import push as push_entry
@@ -17,9 +16,7 @@ def push(
     session: str | None = None,  # noqa: ARG001 - for Flower to show
 ) -> dict[str, Any]:
     """Send an outbox entry, or find out whether it was sent."""
-    done = push_entry(
-        task_context(), account_id=UUID(account_id) if account_id else None, outbox_id=outbox_id
-    )
+    done = push_entry(task_context(), account_id=account(account_id), outbox_id=outbox_id)
     outcomes = {OutboxState.SENT: Outcome.APPLIED, OutboxState.PARKED: Outcome.PARKED}
     outcome = outcomes.get(done.state, Outcome.WAITING)
     return {"outcome": outcome.value, "outbox_id": done.outbox_id, "state": done.state.value}

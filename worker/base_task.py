@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from celery import Task
 from celery.worker.request import Request
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
@@ -61,6 +61,8 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
             result = dict(self.run(**arguments))
         except Refusal as refusal:
             result = refused(refusal)
+        except DataError:
+            result = refused(Refusal("invalid", f"{self.name}: an argument is not of its type"))
         except (TicketwalkError, DBAPIError) as error:
             # the row stands as it did; the sweep hints at it again
             log.warning("task put off", task=self.name, error=type(error).__name__)

@@ -31,8 +31,22 @@ def configure_logs(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [target]
     root.setLevel(level.upper())
+    for name in _LOUD:
+        logging.getLogger(name).addFilter(_first_line_only)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+#: Log the whole body of a message that they cannot take, and a body may hold what a person wrote.
+_LOUD = ("celery.worker.consumer.consumer", "kombu.message", "celery.worker.strategy")
+
+
+def _first_line_only(record: logging.LogRecord) -> bool:
+    """Keep what happened and drop what it happened with."""
+    record.msg = record.getMessage().partition("\n")[0].partition(" body: ")[0]
+    record.args = ()
+    record.exc_info = None
+    return True
 
 
 #: urllib3 logs full URLs at DEBUG, and a URL may carry a token; Celery would say each task three times.

@@ -8,6 +8,8 @@ from typing import Annotated
 from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from worker.domain.outbox import PushTiming
 from worker.errors import ConfigurationError
@@ -21,6 +23,10 @@ def _postgres_url(url: SecretStr | None) -> SecretStr | None:
     scheme, separator, rest = url.get_secret_value().partition("://")
     if not separator or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
         raise ValueError("must look like postgresql://user:password@host:5432/database")
+    try:
+        make_url(f"postgresql+psycopg://{rest}")
+    except (ArgumentError, ValueError):
+        raise ValueError("must look like postgresql://user:password@host:5432/database") from None
     return SecretStr(f"postgresql+psycopg://{rest}")
 
 
@@ -50,7 +56,9 @@ def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 class Settings(BaseSettings):
     """The settings. Durations are seconds in the environment and `timedelta` in the code."""
 
-    model_config = SettingsConfigDict(env_prefix="TICKETWALK_", hide_input_in_errors=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TICKETWALK_", env_ignore_empty=True, hide_input_in_errors=True, frozen=True
+    )
 
     home: Path = Field(default_factory=default_home)
     database_url: Annotated[SecretStr | None, AfterValidator(_postgres_url)] = None

@@ -18,6 +18,7 @@ ANSWER_SECONDS = 1.0
 #: Header of the message that carries the lane to the task that receives it.
 LANE_HEADER = "ticketwalk_lane"
 _PREFIX = "ticketwalk:wake:"
+_QUEUE_PREFIX = "ticketwalk:"
 
 
 class Wakes:
@@ -37,6 +38,16 @@ class Wakes:
                 return [bool(answer) for answer in pipeline.execute()]
         except (RedisError, OSError):
             return [True] * len(lanes)
+
+    def messages(self, queue: str) -> int:
+        """Return how many messages wait in a queue; none where that cannot be known."""
+        if self._redis is None:
+            return 0
+        try:
+            # kombu keeps a queue in a list of its name, under the broker's `global_keyprefix`
+            return int(self._redis.llen(_QUEUE_PREFIX + queue))
+        except (RedisError, OSError):
+            return 0
 
     def received(self, lane: str) -> None:
         """Take the flag away: from now on the lane's changes need a wake-up of their own."""

@@ -27,6 +27,8 @@ NEW_URLS_PER_MINUTE = 20
 #: Kept keys, all connections together; the one unused longest goes first.
 MAX_KEYS = 1024
 
+#: How long a delivery waits while another one of its key address fetches the key, in seconds.
+PATIENCE_SECONDS = 1.0
 MINUTE_SECONDS = 60.0
 NEVER = float("-inf")
 
@@ -68,11 +70,16 @@ class SigningKeys:
         key = slot.key
         if key is not None and not self._expired(slot) and proves(key):
             return True
-        with slot.lock:
+        if not slot.lock.acquire(timeout=PATIENCE_SECONDS):
+            # whoever forged a delivery with a key address that hangs may not hold up the others' threads
+            raise KeyUnavailableError("the signing key is being fetched just now")
+        try:
             if slot.key is not None and slot.key != key and proves(slot.key):
                 return True
             if self._may_fetch(slot):
                 return proves(self._refresh(slot, key_url, allow_private_hosts))
+        finally:
+            slot.lock.release()
         if slot.failed:
             raise KeyUnavailableError("the signing key could not be fetched just now")
         return False

@@ -37,6 +37,10 @@ MAX_NAME = 40
 MAX_KEY_URL = 2000
 
 
+#: Part of every key address that was seen (Developer Guide; test data of amp-labs/connectors).
+KEY_PATH_PART = "/callbackkey"
+
+
 def verify(request: WebhookRequest, link: Link, keys: SigningKeys) -> None:
     """Return only if ConnectWise signed these bytes with the key of the connection's own company.
 
@@ -107,10 +111,13 @@ def _require_own_key_url(key_url: str, link: Link, company: str) -> None:
     except BlockedAddressError as error:
         raise SignatureError(f"key_url refused: {error}") from None
     host = parts.hostname or ""
-    own = host in {own_host, own_host.removeprefix(API_HOST_PREFIX)}
     shared = host.endswith(CLOUD_DOMAINS)
-    if not (parts.port in {None, HTTPS_PORT} if shared else own):
-        raise SignatureError("key_url is not on a ConnectWise host")
+    if host not in {own_host, own_host.removeprefix(API_HOST_PREFIX)}:
+        raise SignatureError("key_url is not on the connection's own host")
+    if not link.allow_private_hosts and not (
+        parts.port in {None, HTTPS_PORT} and KEY_PATH_PART in parts.path.lower()
+    ):
+        raise SignatureError("key_url is not where ConnectWise keeps its keys")
     companies = [v for name, v in parse_qsl(parts.query) if name.lower() == COMPANY_PARAMETER]
     if (shared and len(companies) != 1) or not all(_same(name, company) for name in companies):
         raise SignatureError("key_url is not of the connection's company")

@@ -8,6 +8,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from worker.cli.app import app
+from worker.cli.output import printable
 from worker.errors import TicketwalkError
 from worker.runtime.errors import EmbeddedServerError
 
@@ -42,5 +43,5 @@ def _sentence(error: typer.TyperException) -> str:
 
 
 def _say(sentence: str, *, code: int) -> int:
-    print(f"ticketwalk: {sentence}", file=sys.stderr)  # noqa: T201 - the one line of an error
+    print(f"ticketwalk: {printable(sentence)}", file=sys.stderr)  # noqa: T201 - the one line of an error
     return code

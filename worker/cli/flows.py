@@ -7,7 +7,7 @@ import typer
 
 from worker.cli.accounts import InAccount
 from worker.cli.documents import read_file
-from worker.cli.output import AsJson, OfAccount, print_json, print_record, print_rows
+from worker.cli.output import AsJson, OfAccount, print_json, print_record, print_rows, printable
 from worker.cli.session import context
 from worker.services import flows, lookup
 
@@ -72,6 +72,6 @@ def show(
         print_json(document)
         return
     for node_id, node in document["nodes"].items():
-        typer.echo(f"{node_id}: {node['question']}")
+        typer.echo(printable(f"{node_id}: {node['question']}"))
         for answer, target in node["answers"].items():
-            typer.echo(f"    {answer} -> {target or 'end'}")
+            typer.echo(printable(f"    {answer} -> {target or 'end'}"))

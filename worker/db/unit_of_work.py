@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import DateTime, Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -22,11 +22,15 @@ class Hint:
     """A wake-up: the task to run and ids for it to look at. Losing one costs a sweep interval, never data.
 
     `lane`: one waiting wake-up is enough for all that happens there. None: each is sent.
+    `queue`: where it is sent instead of its task's own queue.
+    `repeats`: it was sent before, as far as anybody knows. A queue that is full is not filled up with it.
     """
 
     task: str
     arguments: dict[str, Any] = field(default_factory=dict)
     lane: str | None = None
+    queue: str | None = None
+    repeats: bool = False
 
 
 class Publisher(Protocol):
@@ -45,14 +49,27 @@ class Transaction:
 
     @cached_property
     def now(self) -> datetime:
-        """The database's time at the start of the transaction: the only clock that rules look at."""
+        """The database's time when it is first asked for: the only clock that rules look at.
+
+        Asked for after a lock was waited for, it is not the past: a lease counts from then.
+        """
         # a row that is half changed when the time is first asked for would be written as it stands
         with self.session.no_autoflush:
-            return self.session.execute(select(func.now())).scalar_one()
+            return self.session.execute(
+                select(func.clock_timestamp(type_=DateTime(timezone=True)))
+            ).scalar_one()
 
-    def hint(self, task: str, *, wakes_lane: str | None = None, **arguments: Any) -> None:
+    def hint(
+        self,
+        task: str,
+        *,
+        wakes_lane: str | None = None,
+        on_queue: str | None = None,
+        repeats: bool = False,
+        **arguments: Any,
+    ) -> None:
         """Wake a worker for this once the transaction has committed; never if it does not."""
-        hint = Hint(task, arguments, wakes_lane)
+        hint = Hint(task, arguments, wakes_lane, on_queue, repeats)
         if hint not in self.hints:
             self.hints.append(hint)
 

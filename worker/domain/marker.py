@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 
 #: 8 hexadecimal digits: 1 in 4 billion that two entries of one ticket share a mark.
 MARKER_DIGITS = 8
@@ -11,6 +12,14 @@ def marker(secret: str, entry_key: str) -> str:
     """Return the mark of one outbox entry, e.g. `[tw:7c1f9e2a]`: stable, and not to be guessed."""
     digest = hmac.new(secret.encode(), entry_key.encode(), hashlib.sha256).hexdigest()
     return f"[tw:{digest[:MARKER_DIGITS]}]"
+
+
+_MARKER = re.compile(rf"\[tw:[0-9a-f]{{{MARKER_DIGITS}}}\]")
+
+
+def marked(text: str) -> bool:
+    """Return whether a note carries a mark of ours; "[tw:" alone is somebody's own words."""
+    return _MARKER.search(text) is not None
 
 
 def split_text(text: str, *, limit: int) -> list[str]:

@@ -13,8 +13,8 @@ SENDING_LEASE = timedelta(seconds=120)
 PROBE_AFTER = timedelta(seconds=30)
 #: How often a write whose answer was lost is looked for, and not found, before it is sent again.
 PROBES_BEFORE_RESEND = 2
-#: Times a write is sent before a person is asked.
-MAX_ATTEMPTS = 8
+#: Times that nobody could say whether a write was done, before a person is asked.
+MAX_LOST_ANSWERS = 8
 #: Times a PSA that is away is tried before a person is asked: with the back-off that is about a day.
 MAX_UNREACHABLE = 150
 FIRST_BACKOFF = timedelta(seconds=2)
@@ -56,6 +56,7 @@ def after_failure(
     failure: Failure,
     *,
     attempts: int,
+    lost_answers: int,
     repeatable: bool,
     probe_after: timedelta,
     retry_after: timedelta | None = None,
@@ -67,17 +68,17 @@ def after_failure(
         return Verdict(OutboxState.PENDING, retry_after or backoff(attempts), spends_attempt=False)
     if failure is Failure.AMBIGUOUS and not repeatable:
         return Verdict(OutboxState.UNKNOWN, probe_after)
-    if attempts >= (MAX_UNREACHABLE if failure is Failure.UNREACHABLE else MAX_ATTEMPTS):
+    if attempts >= MAX_UNREACHABLE or lost_answers >= MAX_LOST_ANSWERS:
         return Verdict(OutboxState.PARKED)
     return Verdict(OutboxState.PENDING, backoff(attempts))
 
 
-def after_probe(*, found: bool, probes: int, attempts: int, probe_after: timedelta) -> Verdict:
-    """Decide after looking for the mark: found is sent; absent twice is sent again, within the attempts."""
+def after_probe(*, found: bool, probes: int, lost_answers: int, probe_after: timedelta) -> Verdict:
+    """Decide after looking for the mark: found is sent; absent twice is sent again, some times."""
     if found:
         return Verdict(OutboxState.SENT)
     if probes < PROBES_BEFORE_RESEND:
         return Verdict(OutboxState.UNKNOWN, probe_after)
-    if attempts >= MAX_ATTEMPTS:
+    if lost_answers >= MAX_LOST_ANSWERS:
         return Verdict(OutboxState.PARKED)
     return Verdict(OutboxState.PENDING, timedelta(0), spends_attempt=False)

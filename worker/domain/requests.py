@@ -187,11 +187,6 @@ def read_standard(message: Mapping[str, Any], *, connection: str) -> tuple[Comma
     return command_type, read_request(command_type, {**data, "connection": connection})
 
 
-def argument_names(command_type: CommandType) -> list[str]:
-    """Return the names a command's arguments go by, in the order of the model."""
-    return list(REQUESTS[command_type].model_fields)
-
-
 def _standard_type(name: str, data: dict[str, Any]) -> CommandType:
     if name == "session.start":
         kind = data.pop("kind", None)

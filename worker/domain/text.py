@@ -48,11 +48,6 @@ def json_size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def shorten(text: str, limit: int) -> str:
-    """Return the text, cut to `limit` characters with an ellipsis where it was longer."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         for key, item in value.items():

@@ -1,7 +1,7 @@
 """The rules of one walk: what may happen to it in which state."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from worker.domain.words import SessionKind, SessionStatus
@@ -35,8 +35,3 @@ def ensure_takes_steps(walk: Walk) -> None:
     ensure_active(walk)
     if walk.kind is SessionKind.ADHOC:
         raise Refusal("adhoc_takes_no_steps", "an ad-hoc walk takes notes, not steps; use notes.save")
-
-
-def is_idle(*, started_at: datetime, last_step_at: datetime | None, now: datetime) -> bool:
-    """Return whether an active walk is untouched for so long that it counts as abandoned."""
-    return now - (last_step_at or started_at) >= IDLE_AFTER

@@ -9,16 +9,19 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from sqlalchemy.exc import DBAPIError
 
+from worker.domain.queues import are_working
 from worker.errors import TicketwalkError
 from worker.receiver.metrics import BacklogCollector
 from worker.receiver.problems import answer_problems, problem
 from worker.receiver.webhooks import webhook_routes
 from worker.services.backlog import backlog
-from worker.services.canary import LATE_SECONDS, ages
+from worker.services.canary import ages
 from worker.services.context import Context
 
 #: Seconds that open requests get at the end; each is answered within two.
 SHUTDOWN_SECONDS = 5
+#: Connections at a time; more are answered 503 at once. Bounds bodies in memory and descriptors.
+MAX_OPEN_CONNECTIONS = 500
 
 
 def create_app(context: Context) -> FastAPI:
@@ -45,11 +48,10 @@ def create_app(context: Context) -> FastAPI:
             seconds = ages(context)
         except (TicketwalkError, DBAPIError):
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "PostgreSQL does not answer")
-        late = not seconds or max(seconds.values()) > LATE_SECONDS
         return JSONResponse(
             {
                 "status": "ready",
-                "workers": "late" if late else "working",
+                "workers": "working" if are_working(seconds) else "late",
                 "canaries": {queue: round(age, 1) for queue, age in seconds.items()},
                 "open": open_rows,
             }
@@ -73,5 +75,6 @@ def serve(context: Context, *, host: str, port: int) -> None:
         # the path names a connection, and an access log would repeat every line of ours
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        limit_concurrency=MAX_OPEN_CONNECTIONS,
         server_header=False,
     )

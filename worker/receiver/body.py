@@ -4,6 +4,7 @@ import asyncio
 from http import HTTPStatus
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from worker.receiver.problems import ProblemError
 
@@ -13,19 +14,25 @@ MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the raw bytes. Answers 415 for another content type, 413 over the limit, 408 when too slow."""
+def check_head(request: Request) -> None:
+    """Answer 415 for another content type and 413 for a declared length over the limit."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _too_large()
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the raw bytes. Answers 413 over the limit, 408 when too slow, 400 where the sender went away."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await _collect(request)
     except TimeoutError:
         raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body did not arrive whole") from None
 
 
 async def _collect(request: Request) -> bytes:

@@ -11,7 +11,7 @@ from worker.runtime.supervisor import Program
 from worker.settings import Settings
 
 #: Threads that wait for PSAs; each mostly sleeps in a call of up to 30 s.
-PSA_THREADS = 8
+PSA_THREADS = 16
 #: A running task may take this long to end after SIGTERM, in seconds: a PSA call's time-outs and a commit.
 WORKER_STOP_SECONDS = 45.0
 #: Everybody would hear everybody's events; Redis keeps the queues (mitodl/ol-infrastructure#5980).

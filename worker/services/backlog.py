@@ -23,16 +23,26 @@ def backlog(context: Context) -> list[BacklogLine]:
         return [BacklogLine(*row) for row in tx.session.execute(_BACKLOG)]
 
 
+# each state by its own partial index: settled rows, which only ever grow in number, are not read
 _BACKLOG = text("""
+    SELECT 'delivery', 'pending', count(*), extract(epoch FROM now() - min(received_at))::float8
+        FROM delivery WHERE state = 'pending' HAVING count(*) > 0
+    UNION ALL
     SELECT 'delivery', state, count(*), extract(epoch FROM now() - min(received_at))::float8
-        FROM delivery WHERE state IN ('pending', 'refused', 'parked') GROUP BY state
+        FROM delivery WHERE state IN ('refused', 'parked') GROUP BY state
+    UNION ALL
+    SELECT 'command', 'pending', count(*), extract(epoch FROM now() - min(received_at))::float8
+        FROM command WHERE state = 'pending' HAVING count(*) > 0
     UNION ALL
     SELECT 'command', state, count(*), extract(epoch FROM now() - min(received_at))::float8
-        FROM command WHERE state IN ('pending', 'refused', 'parked') GROUP BY state
+        FROM command WHERE state IN ('refused', 'parked') GROUP BY state
     UNION ALL
     SELECT 'note_draft', 'dirty', count(*), extract(epoch FROM now() - min(first_dirty_at))::float8
         FROM note_draft WHERE due_at IS NOT NULL HAVING count(*) > 0
     UNION ALL
     SELECT 'outbox', state, count(*), extract(epoch FROM now() - min(created_at))::float8
-        FROM outbox WHERE state IN ('pending', 'sending', 'unknown', 'parked') GROUP BY state
+        FROM outbox WHERE state IN ('pending', 'sending', 'unknown') GROUP BY state
+    UNION ALL
+    SELECT 'outbox', 'parked', count(*), extract(epoch FROM now() - min(created_at))::float8
+        FROM outbox WHERE state = 'parked' HAVING count(*) > 0
 """)

@@ -7,20 +7,17 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from worker.db.models import CanaryRow
+from worker.domain.queues import QUEUES
+from worker.errors import Refusal
 from worker.services.context import Context
-
-#: A canary is sent through each queue this often, in seconds.
-CANARY_SECONDS = 10
-#: A queue whose newest canary is older than this, in seconds, has no worker that works.
-LATE_SECONDS = 3 * CANARY_SECONDS
-#: Longest queue name kept; a message from anybody could name anything.
-_MAX_NAME = 50
 
 
 def drained(context: Context, queue: str) -> None:
     """Note that a canary came through this queue."""
+    if queue not in QUEUES:
+        raise Refusal("invalid", f"there is no such queue; known are {', '.join(QUEUES)}")
     with context.uow.begin(None) as tx:
-        statement = insert(CanaryRow).values(queue=queue[:_MAX_NAME], drained_at=func.now())
+        statement = insert(CanaryRow).values(queue=queue, drained_at=func.now())
         tx.session.execute(
             statement.on_conflict_do_update(
                 index_elements=[CanaryRow.queue], set_={"drained_at": statement.excluded.drained_at}

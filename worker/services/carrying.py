@@ -71,16 +71,21 @@ MAX_KEY_LENGTH = 200
 
 def _filed(context: Context, arguments: Mapping[str, Any]) -> Filed:
     """Return the command that a hint names."""
+    if not isinstance(arguments["command_id"], int):
+        raise Refusal("invalid", "command_id is no number")
     unknown = arguments.keys() - _SHOWN - {"command_id"}
     if unknown:
         raise Refusal("invalid", f"a call with a command_id takes nothing else (got {min(unknown)})")
     with context.uow.begin(_account(arguments)) as tx:
         row = tx.session.get(CommandRow, arguments["command_id"])
-        if row is None:
+        if row is None or str(row.account_id) != arguments.get("account_id", str(row.account_id)):
             raise Refusal("unknown_command", f"there is no command {arguments['command_id']}")
         return Filed(row.id, Lane(row.account_id, row.ticket_id), repeated=False)
 
 
 def _account(arguments: Mapping[str, Any]) -> UUID | None:
     account_id = arguments.get("account_id")
-    return UUID(account_id) if account_id else None
+    try:
+        return UUID(account_id) if account_id else None
+    except (ValueError, AttributeError, TypeError):
+        raise Refusal("invalid", "account_id is no id of an account") from None

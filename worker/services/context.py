@@ -7,6 +7,7 @@ from datetime import timedelta
 from integrations.ports import Provider
 from worker.db.unit_of_work import UnitOfWork
 from worker.domain.outbox import PushTiming
+from worker.services.flights import Flights
 from worker.services.vault import Vault
 
 
@@ -21,3 +22,4 @@ class Context:
     note_max_wait: timedelta
     push_timing: PushTiming = field(default_factory=PushTiming)
     allow_private_hosts: bool = False
+    flights: Flights = field(default_factory=Flights)

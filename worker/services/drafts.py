@@ -49,7 +49,7 @@ def flush_by_name(context: Context, session: str, *, only_due: bool) -> dict[str
     """Flush the session with this id. Return the result of the task."""
     try:
         session_id = UUID(session)
-    except ValueError:
-        raise Refusal("unknown_session", f'"{session[:80]}" is no walk session id') from None
+    except (ValueError, AttributeError, TypeError):
+        raise Refusal("unknown_session", "session is no id of a walk session") from None
     done = flush_session(context, session_id=session_id, only_due=only_due)
     return {"outcome": Outcome.APPLIED.value, "session_id": str(done.session_id), "revision": done.revision}

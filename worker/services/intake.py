@@ -11,6 +11,7 @@ from integrations.ports import Event, EventKind
 from worker.crash_points import Commit
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
+from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.services.context import Context
 
@@ -104,6 +105,7 @@ def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tu
         tx.hint(
             "delivery.interpret",
             wakes_lane=f"delivery:{delivery.connection_id}:{delivery.lane}",
+            on_queue=COMMANDS if delivery.event.kind is EventKind.COMMAND else None,
             delivery_id=delivery_id,
             account_id=str(delivery.account_id),
             ticket=delivery.event.ticket_id,

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
+from psycopg.errors import QueryCanceled
 from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.lane import CLAIM_LEASE, TURN_LIMIT, Pending, retry_at, spent, turn_of
 from worker.domain.words import CommandState, CommandType
-from worker.errors import StoreUnavailableError
+from worker.errors import StoreUnavailableError, TransientError
 from worker.services.context import Context
 from worker.services.filing import Lane
 from worker.services.settling import settle_turn
@@ -56,13 +57,23 @@ def take_turn(context: Context, lane: Lane) -> Turn:
         settled = settle_turn(context, lane, claimed)
     except StoreUnavailableError:
         raise
+    except OperationalError as error:
+        if isinstance(error.orig, QueryCanceled):  # what takes this long is the command's own doing
+            return _find_culprit(context, lane, claimed, error)
+        _give_back(context, lane, claimed, spent_attempt=False)
+        raise TransientError(f"the database did not go through with it ({_plain(error)})") from error
     except Exception as error:  # noqa: BLE001 - whatever one command does, it may not take others with it
-        if len(claimed) > 1:
-            _give_back(context, lane, claimed)
-            return take_turn(context, lane)
-        _hold_or_park(context, lane, claimed[0], error)
-        return Turn(more=True)
+        return _find_culprit(context, lane, claimed, error)
     return Turn(settled=settled, more=len(claimed) >= TURN_LIMIT or _has_due(context, lane))
+
+
+def _find_culprit(context: Context, lane: Lane, claimed: Sequence[int], error: Exception) -> Turn:
+    """Apply one by one what failed together; what failed alone is held, and parked in the end."""
+    if len(claimed) > 1:
+        _give_back(context, lane, claimed)
+        return take_turn(context, lane)
+    _hold_or_park(context, lane, claimed[0], error)
+    return Turn(more=True)
 
 
 def _claim(context: Context, lane: Lane) -> list[int]:
@@ -86,14 +97,14 @@ def _claim(context: Context, lane: Lane) -> list[int]:
     return claimed
 
 
-def _give_back(context: Context, lane: Lane, claimed: Sequence[int]) -> None:
-    """End the claim on commands that are to be applied one by one."""
+def _give_back(context: Context, lane: Lane, claimed: Sequence[int], *, spent_attempt: bool = True) -> None:
+    """End the claim on commands: to apply them one by one, or because it was not their fault."""
     with context.uow.begin(lane.account_id) as tx:
         _lock(tx, lane)
         tx.session.execute(
             update(CommandRow)
             .where(CommandRow.id.in_(claimed), CommandRow.state == CommandState.PENDING)
-            .values(next_attempt_at=tx.now)
+            .values(next_attempt_at=tx.now, attempts=CommandRow.attempts - int(not spent_attempt))
             .execution_options(synchronize_session=False)
         )
 

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from integrations.errors import AmbiguousError, CallError, RejectedError, ThrottledError
 from integrations.ports import NotePurpose, NotePush, PsaClient
 from worker.crash_points import Commit, CrashPoint, reach
 from worker.db.models import ConnectionRow, OutboxRow, TicketRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.outbox import MAX_ATTEMPTS, Failure, Verdict, after_failure, after_probe
+from worker.domain.outbox import MAX_LOST_ANSWERS, Failure, Verdict, after_failure, after_probe
 from worker.domain.words import OutboxKind, OutboxState
-from worker.errors import Refusal
+from worker.errors import ConfigurationError, Refusal
 from worker.services.accounts import open_link
 from worker.services.context import Context
 
@@ -50,12 +50,16 @@ class Pushed:
 
 def push(context: Context, *, account_id: UUID | None, outbox_id: int) -> Pushed:
     """Send an entry, or find out whether it was sent. Does nothing where it is not this entry's turn."""
-    claim = _claim(context, account_id, outbox_id)
+    try:
+        claim = _claim(context, account_id, outbox_id)
+    except ConfigurationError as error:
+        return _put_off(context, account_id, outbox_id, error)
     if claim is None:
         return _as_it_stands(context, account_id, outbox_id)
     client = context.providers[claim.connection.provider].client(open_link(context, claim.connection))
     try:
-        external_id = _probe(client, claim) if claim.probe else _send(client, claim)
+        with context.flights.enter(claim.connection.id):
+            external_id = _probe(client, claim) if claim.probe else _send(client, claim)
     except CallError as error:
         return _failed(context, claim, error)
     if claim.probe and external_id is None:
@@ -63,7 +67,7 @@ def push(context: Context, *, account_id: UUID | None, outbox_id: int) -> Pushed
         verdict = after_probe(
             found=False,
             probes=claim.entry.probes + 1,
-            attempts=claim.entry.attempts,
+            lost_answers=claim.entry.lost_answers,
             probe_after=context.push_timing.probe_after,
         )
         return _settle(context, claim, verdict, reason=claim.entry.reason or _NOT_FOUND, probed=True)
@@ -77,21 +81,22 @@ def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim |
     """
     with context.uow.begin(account_id, at=Commit.SENDING) as tx:
         entry = tx.session.get(OutboxRow, outbox_id, with_for_update=True)
-        if entry is None:
+        if entry is None or account_id not in (None, entry.account_id):
             raise Refusal("unknown_entry", f"there is no outbox entry {outbox_id}")
         if entry.state not in _OPEN or entry.next_attempt_at > tx.now or _earlier_open(tx, entry):
-            return None
-        if entry.state == OutboxState.SENDING and entry.attempts >= MAX_ATTEMPTS:
-            entry.state = OutboxState.PARKED.value
-            entry.reason = "its worker died every time it was sent"
             return None
         connection = tx.session.get_one(ConnectionRow, entry.connection_id)
         _ = connection.secrets  # loaded here, since the row outlives the transaction
         provider = context.providers[connection.provider]
         ticket_id = tx.session.get_one(TicketRow, entry.ticket_id).external_id
         repeatable = provider.repeatable or entry.kind == OutboxKind.STATUS
+        open_link(context, connection)  # fails here, before anything is promised, where no key fits
         probe = entry.state != OutboxState.PENDING and not repeatable
         claim = Claim(entry, connection, ticket_id, repeatable, probe)
+        entry.lost_answers += int(entry.state == OutboxState.SENDING)  # whoever had it died with it
+        if repeatable and entry.lost_answers >= MAX_LOST_ANSWERS:
+            entry.state, entry.reason = OutboxState.PARKED.value, "its worker died every time it was sent"
+            return None
         if not probe:
             _freeze(context, claim)
             entry.attempts += 1
@@ -101,10 +106,25 @@ def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim |
         return claim
 
 
+def _put_off(context: Context, account_id: UUID | None, outbox_id: int, error: ConfigurationError) -> Pushed:
+    """Say on the entry what must be mended first, and look again later."""
+    with context.uow.begin(account_id) as tx:
+        entry = tx.session.get_one(OutboxRow, outbox_id, with_for_update=True)
+        entry.reason = str(error)
+        entry.next_attempt_at = tx.now + _PROBE_RETRY
+        return Pushed(entry.id, OutboxState(entry.state))
+
+
 def _earlier_open(tx: Transaction, entry: OutboxRow) -> bool:
-    """Return whether an earlier entry of the ticket is not settled yet: a ticket is told things in order."""
+    """Return whether an earlier entry of the ticket is not settled yet: a ticket is told things in order.
+
+    A parked one holds the rest of its own walk: no ticket is closed before its summary stands in it.
+    """
+    parked_of_walk = and_(OutboxRow.state == OutboxState.PARKED, OutboxRow.session_id == entry.session_id)
     query = select(OutboxRow.id).where(
-        OutboxRow.ticket_id == entry.ticket_id, OutboxRow.id < entry.id, OutboxRow.state.in_(_OPEN)
+        OutboxRow.ticket_id == entry.ticket_id,
+        OutboxRow.id < entry.id,
+        or_(OutboxRow.state.in_(_OPEN), parked_of_walk),
     )
     return tx.session.scalars(query.limit(1)).one_or_none() is not None
 
@@ -141,14 +161,16 @@ def _failed(context: Context, claim: Claim, error: CallError) -> Pushed:
         # a failed look says nothing about the write: look again later, and never send on it
         wait = error.retry_after if isinstance(error, ThrottledError) else _PROBE_RETRY
         return _settle(context, claim, Verdict(OutboxState.UNKNOWN, wait), reason=str(error))
+    failure = _failure(error)
     verdict = after_failure(
-        _failure(error),
+        failure,
         attempts=claim.entry.attempts,
+        lost_answers=claim.entry.lost_answers + int(failure is Failure.AMBIGUOUS),
         repeatable=claim.repeatable,
         probe_after=context.push_timing.probe_after,
         retry_after=error.retry_after if isinstance(error, ThrottledError) else None,
     )
-    return _settle(context, claim, verdict, reason=str(error))
+    return _settle(context, claim, verdict, reason=str(error), failure=failure)
 
 
 #: Shown of an entry whose worker died, where the write itself left no words.
@@ -172,17 +194,21 @@ def _settle(
     *,
     external_id: str | None = None,
     reason: str | None = None,
+    failure: Failure | None = None,
     probed: bool = False,
 ) -> Pushed:
     """Commit what came of the attempt, and wake the next entry of the ticket."""
     with context.uow.begin(claim.entry.account_id, at=Commit.CONFIRMATION) as tx:
         entry = tx.session.get_one(OutboxRow, claim.entry.id, with_for_update=True)
-        if entry.next_attempt_at != claim.entry.next_attempt_at:
-            # the lease ran out and another worker has the entry: its word counts
+        if (entry.next_attempt_at, entry.state) != (claim.entry.next_attempt_at, claim.entry.state):
+            # the lease ran out and another worker has the entry, or a person gave it up: their word counts
             return Pushed(entry.id, OutboxState(entry.state), entry.external_id)
         entry.state = verdict.state.value
         entry.reason = reason
         entry.external_id = external_id or entry.external_id
+        entry.lost_answers += int(failure is Failure.AMBIGUOUS)
+        if verdict.state is OutboxState.PENDING or failure not in (None, Failure.AMBIGUOUS):
+            entry.sending_at = None
         entry.probes = 0 if verdict.state is OutboxState.PENDING else entry.probes + int(probed)
         entry.attempts -= int(not verdict.spends_attempt and not claim.probe)
         entry.next_attempt_at = tx.now + (verdict.again_after or timedelta(0))

@@ -21,7 +21,7 @@ Row = DeliveryRow | CommandRow | OutboxRow
 #: From which states each repair takes a row; in any other there is nothing to repair.
 _REPLAYABLE_DELIVERIES = {DeliveryState.REFUSED, DeliveryState.PARKED, DeliveryState.IGNORED}
 _REPLAYABLE_COMMANDS = {CommandState.REFUSED, CommandState.PARKED}
-_RETRIABLE = {OutboxState.PARKED, OutboxState.UNKNOWN, OutboxState.PENDING}
+_RETRIABLE = {OutboxState.PARKED, OutboxState.PENDING}
 _DISCARDABLE = {OutboxState.PARKED, OutboxState.UNKNOWN, OutboxState.PENDING}
 
 
@@ -72,14 +72,15 @@ def replay_commands(context: Context, ids: Sequence[int], *, operator: str) -> l
 
 
 def retry_entries(context: Context, ids: Sequence[int], *, operator: str) -> list[Repaired]:
-    """Try outbox entries now. One whose outcome is unknown is searched for first, as ever."""
+    """Try outbox entries now. One that is being searched for is left to that: its PSA may still be at it."""
 
     def retry(tx: Transaction, row: OutboxRow) -> bool:
         if row.state not in _RETRIABLE:
             return False
         if row.state == OutboxState.PARKED:
-            # one that was searched for may have been sent: it is searched for again before it is sent
-            row.state = (OutboxState.UNKNOWN if row.probes else OutboxState.PENDING).value
+            # one that may have been sent is searched for, twice, before it is sent again
+            row.state = (OutboxState.UNKNOWN if row.sending_at else OutboxState.PENDING).value
+            row.probes = row.lost_answers = 0
         row.attempts, row.next_attempt_at = 0, tx.now
         tx.hint(
             "psa.push",

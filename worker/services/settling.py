@@ -70,7 +70,8 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
             settled += 1
             if command.sequence is None and CommandType(command.type) not in _STARTS:
                 continue
-            if settled < TURN_LIMIT:
+            # one that failed before is taken alone: it is not to be blamed for what follows it
+            if settled < TURN_LIMIT and command.attempts <= 1:
                 queue.extendleft(_next_in_sequence(scene, command))
             else:
                 _leave_to_next_turn(scene, command)

@@ -10,22 +10,28 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
+from integrations.ports import EventKind
 from worker.crash_points import Commit
 from worker.db.unit_of_work import Transaction
+from worker.domain.queues import COMMANDS
 from worker.services.context import Context
 
 #: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
 SWEEP_LIMIT = 200
 #: Open rows looked at per account and kind; more of one account's rows change nothing about its share.
-ACCOUNT_LIMIT = 2_000
+ACCOUNT_LIMIT = 50
 #: A fresh row has a hint of its own on the way; sweeping it at once would double every hint.
 GRACE = timedelta(seconds=1)
 
 
 def sweep(context: Context) -> dict[str, int]:
     """Publish hints for what is due. Return how many of each kind."""
-    with context.uow.begin(None, at=Commit.SWEEP) as tx:
-        return {kind: _sweep_kind(tx, kind) for kind in _QUERIES}
+    counts = {}
+    for kind in _QUERIES:
+        # a transaction of its own: should one query fail, the others' hints still go out
+        with context.uow.begin(None, at=Commit.SWEEP) as tx:
+            counts[kind] = _sweep_kind(tx, kind)
+    return counts
 
 
 def _sweep_kind(tx: Transaction, kind: str) -> int:
@@ -35,7 +41,8 @@ def _sweep_kind(tx: Transaction, kind: str) -> int:
     rows = tx.session.execute(query, named).mappings().all()
     for row in rows:
         task, arguments = _HINTS[kind](row)
-        tx.hint(task, **arguments)
+        carried = row.get("event_kind") == EventKind.COMMAND
+        tx.hint(task, on_queue=COMMANDS if carried else None, repeats=True, **arguments)
     return len(rows)
 
 
@@ -80,9 +87,9 @@ _HINTS = {
 #: Per account the oldest open rows; of those one per lane; then the accounts take turns.
 _QUERIES: Mapping[str, str] = {
     "deliveries": """
-        SELECT id, account_id, ticket FROM (
+        SELECT id, account_id, ticket, event_kind FROM (
             SELECT DISTINCT ON (d.connection_id, d.lane)
-                d.id, d.account_id, d.external_ticket_id AS ticket,
+                d.id, d.account_id, d.event_kind, d.external_ticket_id AS ticket,
                 row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
             FROM account a CROSS JOIN LATERAL (
                 SELECT * FROM delivery
@@ -118,7 +125,8 @@ _QUERIES: Mapping[str, str] = {
                     AND next_attempt_at <= now() - :grace AND NOT EXISTS (
                         SELECT FROM outbox earlier
                         WHERE earlier.ticket_id = outbox.ticket_id AND earlier.id < outbox.id
-                            AND earlier.state IN ('pending', 'sending', 'unknown')
+                            AND (earlier.state IN ('pending', 'sending', 'unknown')
+                                OR (earlier.state = 'parked' AND earlier.session_id = outbox.session_id))
                     )
                 ORDER BY id LIMIT :account_limit
             ) o JOIN ticket t ON t.id = o.ticket_id

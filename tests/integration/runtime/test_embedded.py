@@ -115,7 +115,7 @@ def test_the_urls_of_a_held_home_lead_to_its_servers(home):
     both(home)
 
     assert query(home, "SELECT current_database()") == [("ticketwalk",)]
-    with Connection(home.redis_url) as connection:  # type: ignore[no-untyped-call]  # kombu is untyped
+    with Connection(home.redis_url) as connection:
         assert connection.ensure_connection(max_retries=1, timeout=5)
 
 

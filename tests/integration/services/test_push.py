@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from integrations.errors import AmbiguousError, RejectedError, ThrottledError, UnreachableError
+from integrations.errors import AmbiguousError, ThrottledError, UnreachableError
 
 pytestmark = pytest.mark.integration
 
@@ -53,16 +53,6 @@ def test_the_second_entry_of_a_ticket_waits_for_the_first(world, closed):
     world.push(note)
     assert world.push(status).state == "pending"
     assert world.psa.count("set_status") == 0
-
-
-def test_a_parked_entry_does_not_hold_the_next_one(world, closed):
-    note, status = closed
-    world.psa.next_calls("send_note", RejectedError("HTTP 400: the note is not welcome"))
-    assert world.push(note).state == "parked"
-    assert entry(world, note) == ("parked", "HTTP 400: the note is not welcome", 1)
-    assert world.push(status).state == "sent"
-    assert world.push(note).state == "parked"
-    assert world.psa.count("send_note") == 1
 
 
 def test_a_psa_that_is_away_is_tried_again_for_about_a_day(world, closed):

@@ -4,7 +4,7 @@ from integrations.errors import AmbiguousError, RejectedError
 from worker.services import repair
 
 
-def refused_command(world) -> int:
+def refused_command(world):
     """A step on a walk that does not exist yet: refused, and kept."""
     result = world.do(
         "step.record", connection=world.home_tenant.psa, ticket="100", node_id="link", answer="yes"
@@ -13,7 +13,7 @@ def refused_command(world) -> int:
     return result["command_id"]
 
 
-def parked_entry(world) -> int:
+def parked_entry(world):
     session_id = world.started()
     world.psa.next_calls("send_note", RejectedError("no such ticket"))
     world.do("session.resolve", session=session_id)
@@ -102,14 +102,72 @@ def test_an_entry_that_may_have_been_sent_is_searched_for_before_a_retry_sends_i
     assert world.psa.count("send_note") == 1
 
 
-def test_an_entry_whose_worker_dies_every_time_is_parked(world):
+def test_a_note_written_by_a_worker_that_died_is_found_however_often_it_failed_before(world, lost_answer):
     session_id = world.started()
     world.do("session.resolve", session=session_id)
     outbox_id = world.one("SELECT id FROM outbox WHERE kind = 'note'")
-    world.rows("UPDATE outbox SET state = 'sending', attempts = 8, next_attempt_at = now()")
+    world.rows("UPDATE outbox SET attempts = 30")
+
+    def die() -> None:
+        raise SystemExit
+
+    world.psa.next_calls("send_note", lost_answer(AmbiguousError("written, and then the worker died")))
     world.push(outbox_id)
-    assert world.one("SELECT state FROM outbox WHERE id = :id", id=outbox_id) == "parked"
-    assert world.psa.sent == []
+    world.rows("UPDATE outbox SET state = 'sending', lost_answers = 8, probes = 0, next_attempt_at = now()")
+    assert world.push(outbox_id).state == "sent"
+    assert world.psa.count("send_note") == 1
+
+
+def test_a_status_whose_worker_dies_every_time_is_parked(world):
+    world.psa.has_ticket("100")
+    world.rules({"on_resolve": {"status": "Done"}})
+    session_id = world.started()
+    world.do("session.resolve", session=session_id)
+    note, status = world.rows("SELECT id FROM outbox ORDER BY id")
+    world.push(note)
+    world.rows(
+        "UPDATE outbox SET state = 'sending', lost_answers = 7, next_attempt_at = now() WHERE id = :id",
+        id=status,
+    )
+    assert world.push(status).state == "parked"
+    assert world.psa.count("set_status") == 0
+
+
+def test_a_discard_is_not_undone_by_a_call_that_was_under_way(world):
+    session_id = world.started()
+    world.do("session.resolve", session=session_id)
+    outbox_id = world.one("SELECT id FROM outbox WHERE kind = 'note'")
+    world.psa.next_calls("send_note", AmbiguousError("no answer"))
+    world.push(outbox_id)
+    world.rows("UPDATE outbox SET next_attempt_at = now()")
+    world.psa.next_calls(
+        "find_note", lambda: repair.discard_entries(world.context, [outbox_id], operator="ops")
+    )
+    world.push(outbox_id)
+    assert world.one("SELECT state FROM outbox WHERE id = :id", id=outbox_id) == "discarded"
+
+
+def test_an_entry_that_is_being_searched_for_is_left_to_that(world):
+    session_id = world.started()
+    world.do("session.resolve", session=session_id)
+    outbox_id = world.one("SELECT id FROM outbox WHERE kind = 'note'")
+    world.psa.next_calls("send_note", AmbiguousError("no answer"))
+    world.push(outbox_id)
+    [done] = repair.retry_entries(world.context, [outbox_id], operator="ops")
+    assert (done.done, done.state) == (False, "unknown")
+
+
+def test_a_parked_summary_holds_the_status_of_its_walk(world):
+    world.psa.has_ticket("100")
+    world.rules({"on_resolve": {"status": "Done"}})
+    session_id = world.started()
+    world.psa.next_calls("send_note", RejectedError("not welcome"))
+    world.do("session.resolve", session=session_id)
+    note, status = world.rows("SELECT id FROM outbox ORDER BY id")
+    world.push(note)
+    assert world.push(status).state == "pending"
+    repair.discard_entries(world.context, [note], operator="ops")
+    assert world.push(status).state == "sent"
 
 
 def test_a_row_that_is_not_there_is_said_so(world):

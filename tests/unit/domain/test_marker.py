@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.domain.marker import marker, split_text
+from worker.domain.marker import marked, marker, split_text
 
 
 def test_a_marker_is_stable_and_short():
@@ -38,3 +38,17 @@ def test_the_parts_join_to_the_text_and_none_is_longer_than_the_limit(text, limi
     assert "".join(parts) == text
     assert all(len(part) <= limit for part in parts)
     assert all(parts) or text == ""
+
+
+@pytest.mark.parametrize(
+    ("note", "ours"),
+    [
+        ("L1 walk: resolved [tw:7c1f9e2a]", True),
+        ("(2/3) [tw:00000000]\nmore", True),
+        ("the label says [tw:", False),
+        ("[tw:7C1F9E2A]", False),
+        ("[tw:7c1f9e2]", False),
+    ],
+)
+def test_only_a_whole_mark_makes_a_note_ours(note, ours):
+    assert marked(note) is ours

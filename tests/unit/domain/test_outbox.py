@@ -19,24 +19,33 @@ UNKNOWN = Verdict(OutboxState.UNKNOWN, PROBE_AFTER)
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts", "repeatable", "verdict"),
+    ("failure", "attempts", "lost_answers", "repeatable", "verdict"),
     [
-        (Failure.REJECTED, 1, False, PARKED),
-        (Failure.REJECTED, 1, True, PARKED),
-        (Failure.UNREACHABLE, 1, False, again(4)),
-        (Failure.UNREACHABLE, 7, False, again(256)),
-        (Failure.UNREACHABLE, 149, False, again(600)),
-        (Failure.UNREACHABLE, 150, False, PARKED),
-        (Failure.AMBIGUOUS, 1, False, UNKNOWN),
-        (Failure.AMBIGUOUS, 8, False, UNKNOWN),
-        (Failure.AMBIGUOUS, 1, True, again(4)),
-        (Failure.AMBIGUOUS, 8, True, PARKED),
-        (Failure.THROTTLED, 1, False, again(4, spends=False)),
-        (Failure.THROTTLED, 99, False, again(600, spends=False)),
+        (Failure.REJECTED, 1, 0, False, PARKED),
+        (Failure.REJECTED, 1, 0, True, PARKED),
+        (Failure.UNREACHABLE, 1, 0, False, again(4)),
+        (Failure.UNREACHABLE, 7, 0, False, again(256)),
+        (Failure.UNREACHABLE, 149, 0, False, again(600)),
+        (Failure.UNREACHABLE, 150, 0, False, PARKED),
+        (Failure.AMBIGUOUS, 1, 1, False, UNKNOWN),
+        (Failure.AMBIGUOUS, 99, 8, False, UNKNOWN),
+        (Failure.AMBIGUOUS, 1, 1, True, again(4)),
+        (Failure.AMBIGUOUS, 99, 7, True, again(600)),
+        (Failure.AMBIGUOUS, 8, 8, True, PARKED),
+        (Failure.THROTTLED, 1, 0, False, again(4, spends=False)),
+        (Failure.THROTTLED, 99, 0, False, again(600, spends=False)),
     ],
 )
-def test_only_a_lost_answer_leaves_open_whether_it_was_done(failure, attempts, repeatable, verdict):
-    found = after_failure(failure, attempts=attempts, repeatable=repeatable, probe_after=PROBE_AFTER)
+def test_only_a_lost_answer_leaves_open_whether_it_was_done(
+    failure, attempts, lost_answers, repeatable, verdict
+):
+    found = after_failure(
+        failure,
+        attempts=attempts,
+        lost_answers=lost_answers,
+        repeatable=repeatable,
+        probe_after=PROBE_AFTER,
+    )
     assert found == verdict
 
 
@@ -44,6 +53,7 @@ def test_the_psa_says_how_long_to_wait():
     told = after_failure(
         Failure.THROTTLED,
         attempts=1,
+        lost_answers=0,
         repeatable=False,
         probe_after=PROBE_AFTER,
         retry_after=timedelta(seconds=17),
@@ -52,7 +62,7 @@ def test_the_psa_says_how_long_to_wait():
 
 
 @pytest.mark.parametrize(
-    ("found", "probes", "attempts", "verdict"),
+    ("found", "probes", "lost_answers", "verdict"),
     [
         (True, 1, 1, Verdict(OutboxState.SENT)),
         (True, 2, 8, Verdict(OutboxState.SENT)),
@@ -63,8 +73,8 @@ def test_the_psa_says_how_long_to_wait():
         (False, 2, 8, PARKED),
     ],
 )
-def test_a_note_that_is_absent_twice_is_sent_again_within_the_attempts(found, probes, attempts, verdict):
-    told = after_probe(found=found, probes=probes, attempts=attempts, probe_after=PROBE_AFTER)
+def test_a_note_that_is_absent_twice_is_sent_again_within_bounds(found, probes, lost_answers, verdict):
+    told = after_probe(found=found, probes=probes, lost_answers=lost_answers, probe_after=PROBE_AFTER)
     assert told == verdict
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from worker.domain.requests import REQUESTS, SaveNotes, argument_names, read_request, read_standard
+from worker.domain.requests import REQUESTS, SaveNotes, read_request, read_standard
 from worker.domain.words import CommandType
 from worker.errors import Refusal
 
@@ -170,16 +170,6 @@ def test_a_payload_holds_the_arguments_without_the_address_and_keeps_empty_value
     notes = [{"text": "a", "checked": None, "deep": {"b": [None]}}]
     request = SaveNotes(session=UUID(ID), notes=notes, revision=3, user="jane")
     assert request.payload() == {"notes": notes, "revision": 3, "user": "jane"}
-
-
-def test_the_names_a_command_goes_by_are_those_of_its_model():
-    assert argument_names(CommandType.RECORD_STEP) == [
-        *("account", "connection", "ticket", "ticket_kind", "session", "user", "sequence"),
-        *("node_id", "question", "answer", "note"),
-    ]
-
-
-DATA = {"ticket_id": 100, "user": "jane@acme.example"}
 
 
 @pytest.mark.parametrize(

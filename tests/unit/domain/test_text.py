@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.domain.text import json_size, made_storable, shorten, storable, storable_json
+from worker.domain.text import json_size, made_storable, storable, storable_json
 
 
 @pytest.mark.parametrize("text", ["", "plain", "é 😀 \n\t", "\x01\x7f", "\ufffe\uffff"])
@@ -35,8 +35,3 @@ def test_json_that_can_be_stored_is_returned_as_it_is():
 @pytest.mark.parametrize(("value", "size"), [([], 2), ({"a": 1}, 7), (["é"], 6), ([1, 2], 5)])
 def test_the_size_of_json_is_in_bytes_of_compact_utf8(value, size):
     assert json_size(value) == size
-
-
-@pytest.mark.parametrize(("text", "short"), [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abc…")])
-def test_long_text_is_cut_with_an_ellipsis(text, short):
-    assert shorten(text, 4) == short

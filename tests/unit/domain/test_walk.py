@@ -1,15 +1,13 @@
 """What may happen to a walk in which state."""
 
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from worker.domain.walk import Walk, ensure_active, ensure_takes_steps, is_idle
+from worker.domain.walk import Walk, ensure_active, ensure_takes_steps
 from worker.domain.words import SessionKind, SessionStatus
 from worker.errors import Refusal
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ID = UUID("00000000-0000-0000-0000-000000000001")
 
 
@@ -34,13 +32,3 @@ def test_an_adhoc_walk_takes_no_steps():
     with pytest.raises(Refusal) as refused:
         ensure_takes_steps(walk(SessionKind.ADHOC, SessionStatus.ACTIVE))
     assert refused.value.code == "adhoc_takes_no_steps"
-
-
-@pytest.mark.parametrize(
-    ("started_hours_ago", "touched_hours_ago", "idle"),
-    [(23.99, None, False), (24, None, True), (48, 23.99, False), (48, 24, True)],
-)
-def test_a_walk_is_idle_a_day_after_its_last_touch(started_hours_ago, touched_hours_ago, idle):
-    touched = None if touched_hours_ago is None else NOON - timedelta(hours=touched_hours_ago)
-    started = NOON - timedelta(hours=started_hours_ago)
-    assert is_idle(started_at=started, last_step_at=touched, now=NOON) is idle

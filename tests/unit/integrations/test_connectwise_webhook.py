@@ -308,3 +308,20 @@ def test_a_link_that_cannot_work_is_named_in_one_sentence(base_url, changes, sen
 
 def test_a_good_link_is_accepted():
     ConnectWise().check_link(Link("c1", LINK.base_url, {**LINK.credentials, "api_member": "ticketwalk"}))
+
+
+@pytest.mark.parametrize(
+    "key_url",
+    [
+        "https://na.myconnectwise.net/v4/system/callbackkey/index.rails?companyName=acmemsp&id=1",
+        "https://staging.connectwisedev.com/callbackkey/index.rails?companyName=acmemsp",
+        "https://psa.acme.example:8443/callbackkey/index.rails?companyName=acmemsp",
+        "https://psa.acme.example/uploads/key.json?companyName=acmemsp",
+    ],
+)
+def test_a_key_from_elsewhere_than_an_on_premises_connections_own_place_is_never_fetched(key_url):
+    link = Link("c1", "https://psa.acme.example", dict(LINK.credentials))
+    fetched: list[str] = []
+    with pytest.raises(SignatureError, match="key_url"):
+        provider_with(fetched=fetched).verify(signed(callback(Metadata={"key_url": key_url})), link)
+    assert fetched == []

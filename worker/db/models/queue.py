@@ -20,7 +20,7 @@ class DeliveryRow(Base):
         one_of("state", DeliveryState),
         same_account("connection_id", "connection"),
         Index("ix_delivery_lane", "connection_id", "lane", "id", postgresql_where=text("state = 'pending'")),
-        Index("ix_delivery_due", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_delivery_open", "account_id", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
     )
 
@@ -53,7 +53,8 @@ class CommandRow(Base):
         one_of("state", CommandState),
         same_account("ticket_id", "ticket"),
         Index("ix_command_lane", "ticket_id", "position", postgresql_where=text("state = 'pending'")),
-        Index("ix_command_due", "next_attempt_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_command_open", "account_id", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_command_delivery_id", "delivery_id"),
         Index("ix_command_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
         Index(
             "ix_command_sequence",
@@ -85,7 +86,11 @@ class CommandRow(Base):
 
 
 class OutboxRow(Base):
-    """One thing to tell the PSA. `request_body` is the exact bytes, committed before they are sent."""
+    """One thing to tell the PSA. `request_body` is the exact bytes, committed before they are sent.
+
+    `sending_at` is set while it may have been sent: from before the call until the PSA definitely said no.
+    `lost_answers` counts the times that nobody could say whether it was.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -96,8 +101,9 @@ class OutboxRow(Base):
         same_account("ticket_id", "ticket"),
         same_account("session_id", "l1_walk_session"),
         Index(
-            "ix_outbox_due",
-            "next_attempt_at",
+            "ix_outbox_open",
+            "account_id",
+            "id",
             postgresql_where=text("state IN ('pending', 'sending', 'unknown')"),
         ),
         Index("ix_outbox_lane", "ticket_id", "id"),
@@ -119,6 +125,7 @@ class OutboxRow(Base):
     reason: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     probes: Mapped[int] = mapped_column(Integer, server_default="0")
+    lost_answers: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[Now]
     created_at: Mapped[Now]
     sending_at: Mapped[datetime | None]

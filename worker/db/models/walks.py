@@ -100,6 +100,7 @@ class SessionRow(Base):
             postgresql_where=text("status = 'active'"),
         ),
         Index("ix_l1_walk_session_ticket_id", "ticket_id"),
+        Index("ix_l1_walk_session_started_at", "started_at"),
     )
 
     id: Mapped[UuidKey]

@@ -14,6 +14,7 @@ from worker.crash_points import Commit, CrashPoint, reach
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.outbox import backoff
+from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.errors import Refusal
 from worker.services.context import Context
@@ -72,7 +73,8 @@ def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) ->
     if context.providers[claim.connection.provider].carries_commands:
         return _in_order(context, claim)
     try:
-        facts = refetched.fetch(context, claim.connection, claim.lane)
+        with context.flights.enter(claim.connection.id):
+            facts = refetched.fetch(context, claim.connection, claim.lane)
     except CallError as error:
         _again_later(context, claim, error)
         return Interpreted()
@@ -87,7 +89,7 @@ def _claim(context: Context, account_id: UUID | None, delivery_id: int) -> Claim
     """
     with context.uow.begin(account_id, at=Commit.INTERPRETATION_CLAIM) as tx:
         delivery = tx.session.get(DeliveryRow, delivery_id)
-        if delivery is None:
+        if delivery is None or account_id not in (None, delivery.account_id):
             raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
         _lock_lane(tx, delivery.connection_id, delivery.lane)
         _park_spent(tx, delivery)
@@ -139,19 +141,28 @@ def _in_order(context: Context, claim: Claim) -> Interpreted:
         meanings = [carried.read(tx, claim.connection, row) for row in rows]
         for row, meaning in zip(rows, meanings, strict=True):
             _mark(tx, row, meaning)
-        _hint_rest(tx, claim)
+        _hint_rest(context, tx, claim)
     return Interpreted(len(rows), sum(meaning.commands for meaning in meanings))
 
 
 def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Interpreted:
     """File what the PSA showed. Two workers file the same keys, so the second one files nothing."""
     with context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION) as tx:
-        meaning = refetched.file_facts(tx, claim.connection, facts)
+        meaning = _meaning_of(tx, claim, facts)
         rows = _still_pending(tx, claim)
         for row in rows:
             _mark(tx, row, meaning)
-        _hint_rest(tx, claim)
+        _hint_rest(context, tx, claim)
     return Interpreted(len(rows), meaning.commands)
+
+
+def _meaning_of(tx: Transaction, claim: Claim, facts: refetched.Facts) -> Meaning:
+    """What cannot be filed is kept with its reason, as ever."""
+    try:
+        with tx.session.begin_nested():
+            return refetched.file_facts(tx, claim.connection, facts)
+    except Refusal as refusal:
+        return Meaning(DeliveryState.REFUSED, refusal.sentence)
 
 
 def _still_pending(tx: Transaction, claim: Claim) -> Sequence[DeliveryRow]:
@@ -167,7 +178,7 @@ def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:
     row.interpreted_at = tx.now
 
 
-def _hint_rest(tx: Transaction, claim: Claim) -> None:
+def _hint_rest(context: Context, tx: Transaction, claim: Claim) -> None:
     query = (
         select(DeliveryRow.id, DeliveryRow.external_ticket_id)
         .where(
@@ -183,6 +194,7 @@ def _hint_rest(tx: Transaction, claim: Claim) -> None:
     for delivery_id, ticket in tx.session.execute(query):
         tx.hint(
             "delivery.interpret",
+            on_queue=COMMANDS if context.providers[claim.connection.provider].carries_commands else None,
             delivery_id=delivery_id,
             account_id=str(claim.connection.account_id),
             ticket=ticket,

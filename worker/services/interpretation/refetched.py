@@ -8,6 +8,7 @@ from sqlalchemy import select
 from integrations.ports import PsaNote, PsaTicket
 from worker.db.models import CommandRow, ConnectionRow, SessionRow, TicketRow, UserRow
 from worker.db.unit_of_work import Transaction
+from worker.domain.marker import marked
 from worker.domain.requests import Abandon, AddTicketNotes, Request, StartAdhoc, StartFlow
 from worker.domain.text import made_storable
 from worker.domain.triggers import Rule, TicketFacts, parse_rules
@@ -48,8 +49,11 @@ def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Fact
 
 
 def file_facts(tx: Transaction, connection: ConnectionRow, facts: Facts) -> Meaning:
-    """File the commands that the ticket's present state calls for."""
-    row = _ticket_row(tx, connection, facts.external_id)
+    """File the commands that the ticket's present state calls for.
+
+    The ticket's lock keeps its walk from starting or ending between the look and the filing.
+    """
+    row = _ticket_row(tx, connection, facts.external_id, lock=True)
     sessions = _sessions(tx, row) if row else []
     active = next((session for session in sessions if session.status == SessionStatus.ACTIVE), None)
     if facts.ticket is None:
@@ -99,6 +103,8 @@ def _start_again(
 ) -> Meaning:
     """The start was filed before: it is about to be applied, or it was refused and needs a person."""
     standing = tx.session.get_one(CommandRow, command_id)
+    if standing.state == CommandState.APPLIED:
+        return file_facts(tx, connection, facts)  # applied meanwhile: now there is a walk
     if standing.state != CommandState.PENDING:
         return Meaning(
             DeliveryState.IGNORED,
@@ -130,7 +136,7 @@ def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
             AddTicketNotes(connection=str(connection.id), ticket=facts.external_id, notes=[_note(note)]),
         )
         for note in facts.notes
-        if note.author and not note.own and "[tw:" not in note.text
+        if note.author and not note.own and not marked(note.text)
     ]
 
 
@@ -151,7 +157,7 @@ def _filed(tx: Transaction, place: Place, commands: Sequence[NewCommand]) -> Mea
 
 def _technician(tx: Transaction, connection: ConnectionRow, ticket: PsaTicket, rule: Rule) -> UserRow | None:
     if ticket.assigned_to:
-        user = lookup.member(tx, ticket.assigned_to, account_id=connection.account_id)
+        user = lookup.member(tx, made_storable(ticket.assigned_to), account_id=connection.account_id)
         if user is not None:
             return user
     if rule.user is None:
@@ -188,13 +194,15 @@ def _key(connection: ConnectionRow, facts: Facts, what: str) -> str:
     return f"{connection.provider}:{connection.id}:ticket:{facts.external_id}:{what}"
 
 
-def _ticket_row(tx: Transaction, connection: ConnectionRow, external_id: str) -> TicketRow | None:
+def _ticket_row(
+    tx: Transaction, connection: ConnectionRow, external_id: str, *, lock: bool = False
+) -> TicketRow | None:
     query = select(TicketRow).where(
         TicketRow.connection_id == connection.id,
         TicketRow.external_id == external_id,
         TicketRow.kind == TicketKind.PSA,  # an internal ticket may bear the same id
     )
-    return tx.session.scalars(query).one_or_none()
+    return tx.session.scalars(query.with_for_update() if lock else query).one_or_none()
 
 
 def _sessions(tx: Transaction, ticket: TicketRow) -> Sequence[SessionRow]:

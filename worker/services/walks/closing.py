@@ -56,10 +56,11 @@ def abandon(scene: Scene, command: CommandRow, request: Abandon) -> Effect:
     """Close a walk that nobody goes on with. Its summary says so."""
     session = scene.session_of(command)
     ensure_active(walk_of(session))
+    # a draft that is not written yet is a touch too
+    notes.flush(scene.tx, session)
     touched_at = session.last_step_at or session.started_at
     if request.untouched_since is not None and touched_at > request.untouched_since:
         return Effect({"session_id": str(session.id), "detail": "touched again; left alone"})
-    notes.flush(scene.tx, session)
     session.status = SessionStatus.ABANDONED.value
     session.abandoned_at = scene.tx.now
     _audit(scene, session, None, None, {"reason": request.reason})

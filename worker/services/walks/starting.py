@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 from worker.db.models import CommandRow, FlowProposalRow, SessionRow
 from worker.domain.requests import EscalateWithoutWalk, StartAdhoc, StartFlow, StartProposal, StartRequest
-from worker.domain.words import Outcome, SessionKind
+from worker.domain.words import Outcome, SessionKind, TicketKind, TicketStatus
 from worker.errors import Refusal
 from worker.services import lookup
 from worker.services.walks.closing import escalate_session
@@ -73,6 +73,8 @@ def _start(
         walk_notes=[],
         started_at=scene.tx.now,
     )
+    if scene.ticket.kind == TicketKind.INTERNAL:
+        scene.ticket.status = TicketStatus.OPEN.value
     scene.tx.session.add(session)
     scene.began(session)
     return Effect({"session_id": str(session.id), "kind": kind.value})

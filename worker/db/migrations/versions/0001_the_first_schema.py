@@ -130,13 +130,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection_id", "dedupe_key", name=op.f("uq_delivery_connection_id_dedupe_key")),
     )
     op.create_index(
-        "ix_delivery_due",
-        "delivery",
-        ["next_attempt_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'pending'"),
-    )
-    op.create_index(
         "ix_delivery_kept",
         "delivery",
         ["id"],
@@ -147,6 +140,13 @@ def upgrade() -> None:
         "ix_delivery_lane",
         "delivery",
         ["connection_id", "lane", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "ix_delivery_open",
+        "delivery",
+        ["account_id", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -255,13 +255,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_command")),
         sa.UniqueConstraint("account_id", "key", name=op.f("uq_command_account_id_key")),
     )
-    op.create_index(
-        "ix_command_due",
-        "command",
-        ["next_attempt_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'pending'"),
-    )
+    op.create_index("ix_command_delivery_id", "command", ["delivery_id"], unique=False)
     op.create_index(
         "ix_command_kept",
         "command",
@@ -273,6 +267,13 @@ def upgrade() -> None:
         "ix_command_lane",
         "command",
         ["ticket_id", "position"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "ix_command_open",
+        "command",
+        ["account_id", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )
@@ -392,6 +393,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("status = 'active'"),
     )
+    op.create_index("ix_l1_walk_session_started_at", "l1_walk_session", ["started_at"], unique=False)
     op.create_index("ix_l1_walk_session_ticket_id", "l1_walk_session", ["ticket_id"], unique=False)
     op.create_index(
         "uq_l1_walk_session_active",
@@ -477,6 +479,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("probes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lost_answers", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
             "next_attempt_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
@@ -511,16 +514,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("session_id", "kind", "part", name=op.f("uq_outbox_session_id_kind_part")),
     )
     op.create_index(
-        "ix_outbox_due",
-        "outbox",
-        ["next_attempt_at"],
-        unique=False,
-        postgresql_where=sa.text("state IN ('pending', 'sending', 'unknown')"),
-    )
-    op.create_index(
         "ix_outbox_kept", "outbox", ["id"], unique=False, postgresql_where=sa.text("state = 'parked'")
     )
     op.create_index("ix_outbox_lane", "outbox", ["ticket_id", "id"], unique=False)
+    op.create_index(
+        "ix_outbox_open",
+        "outbox",
+        ["account_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('pending', 'sending', 'unknown')"),
+    )
     op.create_table(
         "walk_step",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
