@@ -40,6 +40,10 @@ BEAT = ("celery", "-A", "worker", "beat", "--loglevel", "WARNING")
 #: Starting anything takes two seconds on an idle machine.
 START_SECONDS = 60
 STOP_SECONDS = 30
+#: All work takes a few seconds; the longest wait in it is the lease on a PSA that was asked, 15 s.
+WORK_SECONDS = 60
+#: Lines of the programs' log shown when work does not come to its end.
+LOG_LINES = 25
 
 OPEN = """
     SELECT 'delivery', id::text, state FROM delivery WHERE state IN ('pending', 'parked')
@@ -69,7 +73,11 @@ class Stage:
             return [tuple(row) for row in connection.execute(text(query), values)]
 
     def wait_until_nothing_is_open(self) -> None:
-        wait_for("the end of all work", lambda: not self.rows(OPEN), seconds=60)
+        try:
+            wait_for("the end of all work", lambda: not self.rows(OPEN), seconds=WORK_SECONDS)
+        except AssertionError as error:
+            log = (self.home / "programs.log").read_text(errors="replace").splitlines()
+            raise AssertionError("\n".join([f"still open: {self.rows(OPEN)}", *log[-LOG_LINES:]])) from error
 
 
 @dataclass(frozen=True)

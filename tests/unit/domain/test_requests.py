@@ -172,6 +172,9 @@ def test_a_payload_holds_the_arguments_without_the_address_and_keeps_empty_value
     assert request.payload() == {"notes": notes, "revision": 3, "user": "jane"}
 
 
+DATA = {"ticket_id": 100, "user": "jane@acme.example"}
+
+
 @pytest.mark.parametrize(
     ("message", "command_type"),
     [
