@@ -1,7 +1,7 @@
 # From a bare machine: make, Python 3.11 or newer and pip's package registry are all that is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench lock clean
+.PHONY: help demo up test check chaos bench lock clean
 
 # 3.12 and 3.11 first: Redis comes as a wheel for them, and is compiled (needs a C compiler) for the others.
 PYTHON = $(shell for need in 'import ensurepip, venv' 'pass'; do \
@@ -48,6 +48,11 @@ check: ## Check format, style, types, imports; run the unit tests
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest tests/unit
+
+chaos: ## Break everything, then check every promise: make chaos MINUTES=10 [SEED=1] [KILLS=1000]
+	$(call install,dev)
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
 
 bench: ## Measure throughput and latency
 	$(call install,dev)

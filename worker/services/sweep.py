@@ -18,7 +18,7 @@ from worker.services.context import Context
 
 #: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
 SWEEP_LIMIT = 200
-#: Open rows looked at per account and kind; more of one account's rows change nothing about its share.
+#: Outbox entries looked at per account; more of one account's entries change nothing about its share.
 ACCOUNT_LIMIT = 50
 #: A fresh row has a hint of its own on the way; sweeping it at once would double every hint.
 GRACE = timedelta(seconds=1)
@@ -84,32 +84,47 @@ _HINTS = {
     "outbox": _outbox_hint,
 }
 
-#: Per account the oldest open rows; of those one per lane; then the accounts take turns.
+#: The lanes that have open rows (walked from one to the next on the index of lanes, so that a thousand rows of
+#: one lane cost and hide nothing); of each its oldest due row; then the accounts take turns.
 _QUERIES: Mapping[str, str] = {
+    # the oldest decides for its lane: while it waits, so do those behind it
     "deliveries": """
+        WITH RECURSIVE heads AS (
+            (SELECT connection_id, lane, id FROM delivery WHERE state = 'pending'
+                ORDER BY connection_id, lane, id LIMIT 1)
+            UNION ALL
+            SELECT following.* FROM heads CROSS JOIN LATERAL (
+                SELECT connection_id, lane, id FROM delivery WHERE state = 'pending'
+                    AND (connection_id, lane) > (heads.connection_id, heads.lane)
+                ORDER BY connection_id, lane, id LIMIT 1
+            ) following
+        )
         SELECT id, account_id, ticket, event_kind FROM (
-            SELECT DISTINCT ON (d.connection_id, d.lane)
-                d.id, d.account_id, d.event_kind, d.external_ticket_id AS ticket,
+            SELECT d.id, d.account_id, d.event_kind, d.external_ticket_id AS ticket,
                 row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
-            FROM account a CROSS JOIN LATERAL (
-                SELECT * FROM delivery
-                WHERE account_id = a.id AND state = 'pending' AND next_attempt_at <= now() - :grace
-                ORDER BY id LIMIT :account_limit
-            ) d ORDER BY d.connection_id, d.lane, d.id
+            FROM heads JOIN delivery d ON d.id = heads.id
+            WHERE d.next_attempt_at <= now() - :grace
         ) lanes ORDER BY turn, id LIMIT :limit
     """,
+    # a command that waits for its number holds nobody behind it
     "commands": """
+        WITH RECURSIVE lanes AS (
+            (SELECT ticket_id FROM command WHERE state = 'pending' ORDER BY ticket_id LIMIT 1)
+            UNION ALL
+            SELECT following.ticket_id FROM lanes CROSS JOIN LATERAL (
+                SELECT ticket_id FROM command WHERE state = 'pending' AND ticket_id > lanes.ticket_id
+                ORDER BY ticket_id LIMIT 1
+            ) following
+        )
         SELECT id, account_id, ticket, type FROM (
-            SELECT DISTINCT ON (c.ticket_id)
-                c.id, c.account_id, c.type, t.external_id AS ticket,
+            SELECT c.id, c.account_id, c.type, t.external_id AS ticket,
                 row_number() OVER (PARTITION BY c.account_id ORDER BY c.id) AS turn
-            FROM account a CROSS JOIN LATERAL (
-                SELECT * FROM command
-                WHERE account_id = a.id AND state = 'pending' AND next_attempt_at <= now() - :grace
-                ORDER BY id LIMIT :account_limit
-            ) c JOIN ticket t ON t.id = c.ticket_id
-            ORDER BY c.ticket_id, c.id
-        ) lanes ORDER BY turn, id LIMIT :limit
+            FROM lanes JOIN ticket t ON t.id = lanes.ticket_id CROSS JOIN LATERAL (
+                SELECT * FROM command WHERE ticket_id = lanes.ticket_id AND state = 'pending'
+                    AND next_attempt_at <= now() - :grace
+                ORDER BY position LIMIT 1
+            ) c
+        ) due ORDER BY turn, id LIMIT :limit
     """,
     "drafts": """
         SELECT session_id FROM note_draft WHERE due_at <= now() ORDER BY due_at LIMIT :limit

@@ -33,6 +33,7 @@ class Scene:
     tx: Transaction
     ticket: TicketRow
     trees: dict[UUID, FlowTree] = field(default_factory=dict)
+    _users: dict[str, UserRow] = field(default_factory=dict)
     _sessions: dict[UUID, SessionRow] = field(default_factory=dict)
     _active: SessionRow | None = None
     _active_known: bool = False
@@ -71,11 +72,13 @@ class Scene:
 
     def actor(self, name: str | None, session: SessionRow | None = None) -> tuple[UserRow, ActingAs | None]:
         """Return who acts and in whose place: the named user, or the walk's own technician."""
-        if name is not None:
-            user = lookup.user(self.tx, name, account_id=self.ticket.account_id)
-        else:
+        if name is None:
             assert session is not None  # every start names its user
-            user = self.tx.session.get_one(UserRow, session.user_id)
+            name = str(session.user_id)
+        if name not in self._users:
+            # held here: SQLAlchemy forgets a row that nobody holds, and would read it again for each command
+            self._users[name] = lookup.user(self.tx, name, account_id=self.ticket.account_id)
+        user = self._users[name]
         return user, acting_as(Role(user.role), can_cover_l1=user.can_cover_l1)
 
     def _by_id(self, session_id: UUID) -> SessionRow:
