@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -14,25 +13,8 @@ import requests
 
 from integrations.connectwise.simulator.callbacks import KEY_PATH
 from integrations.standard.simulator import DEMO_SECRET
-from tests.acceptance.tools import Account, wait_for
+from tests.acceptance.tools import JSON, Account, signed, wait_for
 from worker.demo.service import RunningService
-
-JSON = {"Content-Type": "application/json"}
-
-
-def signed(body: bytes, secret: str = DEMO_SECRET) -> dict[str, str]:
-    """Return Standard Webhooks headers, made here from the specification alone."""
-    message_id, timestamp = f"msg_{uuid4().hex}", str(int(time.time()))
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.new(
-        key, b".".join([message_id.encode(), timestamp.encode(), body]), hashlib.sha256
-    ).digest()
-    return {
-        **JSON,
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
 
 
 @dataclass

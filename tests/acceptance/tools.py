@@ -1,5 +1,8 @@
 """What acceptance tests share: an account that is set up, waiting for a condition, reading a walk."""
 
+import base64
+import hashlib
+import hmac
 import json
 import subprocess
 import sys
@@ -12,11 +15,13 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from integrations.connectwise.simulator import RunningSimulator
-from integrations.standard.simulator import RunningStandardSimulator
+from integrations.standard.simulator import DEMO_SECRET, RunningStandardSimulator
 from worker.demo.service import RunningService
 
 T = TypeVar("T")
 
+#: Headers of a body that is JSON.
+JSON = {"Content-Type": "application/json"}
 TECHNICIAN = "jane.doe@acme.example"
 FLOW = {
     "name": "VPN down",
@@ -102,3 +107,18 @@ def celery(service: RunningService, *arguments: str) -> subprocess.CompletedProc
 def new_ticket() -> str:
     """Return a ticket id that no other test uses."""
     return f"T-{uuid4().hex[:12]}"
+
+
+def signed(body: bytes, secret: str = DEMO_SECRET) -> dict[str, str]:
+    """Return Standard Webhooks headers, made here from the specification alone."""
+    message_id, timestamp = f"msg_{uuid4().hex}", str(int(time.time()))
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.new(
+        key, b".".join([message_id.encode(), timestamp.encode(), body]), hashlib.sha256
+    ).digest()
+    return {
+        **JSON,
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
