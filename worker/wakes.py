@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 #: After this many seconds a flag is taken for one whose message was lost. The sweep is far earlier (2 s).
 FLAG_SECONDS = 10
@@ -18,6 +20,8 @@ ANSWER_SECONDS = 1.0
 #: Header of the message that carries the lane to the task that receives it.
 LANE_HEADER = "ticketwalk_lane"
 _PREFIX = "ticketwalk:wake:"
+#: redis-py tries ten times with pauses, for seconds; without its flag a wake-up is simply sent.
+_ONCE = Retry(NoBackoff(), 0)
 _QUEUE_PREFIX = "ticketwalk:"
 
 
@@ -69,9 +73,9 @@ def wakes(broker_url: str) -> Wakes:
 def _client(broker_url: str) -> Redis | None:
     if broker_url.startswith("redis+socket://"):
         path = broker_url.removeprefix("redis+socket://").partition("?")[0]
-        return Redis(unix_socket_path=path, socket_timeout=ANSWER_SECONDS)
+        return Redis(unix_socket_path=path, socket_timeout=ANSWER_SECONDS, retry=_ONCE)
     if broker_url.startswith(("redis://", "rediss://")):
         return Redis.from_url(
-            broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+            broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=_ONCE
         )
     return None

@@ -82,8 +82,8 @@ MUTATIONS: Mapping[str, Mutation] = {
         [
             Edit(
                 "worker/services/sweep.py",
-                "return {kind: _sweep_kind(tx, kind) for kind in _QUERIES}",
-                "return {kind: 0 for kind in _QUERIES}",
+                "counts[kind] = _sweep_kind(tx, kind)",
+                "counts[kind] = 0",
             )
         ],
         ("redis flushed", "kill -9 threads worker"),

@@ -1,6 +1,8 @@
 """Carry out one command task: file what comes by hand, take the lane's turn, say what happened."""
 
+import time
 from collections.abc import Mapping
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,10 @@ from worker.services import lanes, views
 from worker.services.context import Context
 from worker.services.filing import Filed, Lane, NewCommand, file_request, find_place
 
+#: How long a call by hand waits for its command's turn, in seconds: longer than a dead worker's claim lasts.
+PATIENCE_SECONDS = 5.0
+#: Wait between two looks, in seconds.
+LOOK_SECONDS = 0.05
 #: What a hint carries besides the command's id, for Flower to show.
 _SHOWN = {"account_id", "ticket", "session", "kind"}
 
@@ -22,14 +28,29 @@ def carry_out(
     """Return what became of the command. Called by hand, the key is the task's id unless one is given."""
     if "command_id" in arguments:
         filed = _filed(context, arguments)
+        result = _take_turn(context, filed)
     else:
         filed = file_by_hand(context, command_type, arguments, default_key=task_id, wake=False)
-    lanes.drain(context, filed.lane, command_id=filed.command_id)
-    with context.uow.begin(filed.lane.account_id) as tx:
-        result = views.command(tx, filed.command_id)
+        result = _await_turn(context, filed)
     if filed.repeated and result["outcome"] == Outcome.APPLIED:
         result["outcome"] = Outcome.DUPLICATE.value
     return result
+
+
+def _take_turn(context: Context, filed: Filed) -> dict[str, Any]:
+    lanes.drain(context, filed.lane, command_id=filed.command_id)
+    with context.uow.begin(filed.lane.account_id) as tx:
+        return views.command(tx, filed.command_id)
+
+
+def _await_turn(context: Context, filed: Filed) -> dict[str, Any]:
+    """Who calls by hand reads the answer: wait a little for a worker that has just claimed the command."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        result = _take_turn(context, filed)
+        if result.get("reason") != views.ITS_TURN or time.monotonic() > deadline:
+            return result
+        Event().wait(LOOK_SECONDS)
 
 
 def file_by_hand(

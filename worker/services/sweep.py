@@ -18,7 +18,7 @@ from worker.services.context import Context
 
 #: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
 SWEEP_LIMIT = 200
-#: Outbox entries looked at per account; more of one account's entries change nothing about its share.
+#: Lanes hinted per account, kind and sweep: the oldest. More of one account's lanes do not raise its share.
 ACCOUNT_LIMIT = 50
 #: A fresh row has a hint of its own on the way; sweeping it at once would double every hint.
 GRACE = timedelta(seconds=1)
@@ -84,8 +84,8 @@ _HINTS = {
     "outbox": _outbox_hint,
 }
 
-#: The lanes that have open rows (walked from one to the next on the index of lanes, so that a thousand rows of
-#: one lane cost and hide nothing); of each its oldest due row; then the accounts take turns.
+#: The lanes that have open rows, walked one by one on the index of lanes, so that a thousand rows of
+#: one lane hide no other; of each lane its oldest due row; then the accounts take turns.
 _QUERIES: Mapping[str, str] = {
     # the oldest decides for its lane: while it waits, so do those behind it
     "deliveries": """
@@ -104,7 +104,7 @@ _QUERIES: Mapping[str, str] = {
                 row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
             FROM heads JOIN delivery d ON d.id = heads.id
             WHERE d.next_attempt_at <= now() - :grace
-        ) lanes ORDER BY turn, id LIMIT :limit
+        ) lanes WHERE turn <= :account_limit ORDER BY turn, id LIMIT :limit
     """,
     # a command that waits for its number holds nobody behind it
     "commands": """
@@ -124,7 +124,7 @@ _QUERIES: Mapping[str, str] = {
                     AND next_attempt_at <= now() - :grace
                 ORDER BY position LIMIT 1
             ) c
-        ) due ORDER BY turn, id LIMIT :limit
+        ) due WHERE turn <= :account_limit ORDER BY turn, id LIMIT :limit
     """,
     "drafts": """
         SELECT session_id FROM note_draft WHERE due_at <= now() ORDER BY due_at LIMIT :limit

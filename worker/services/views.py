@@ -24,6 +24,8 @@ from worker.services.walks.report import walked_path
 
 #: Rows of a listing unless told otherwise.
 LISTING_LIMIT = 50
+#: What a command waits for that nothing holds: another worker is about to apply it.
+ITS_TURN = "its turn in the ticket"
 
 
 def walks(tx: Transaction, *, status: SessionStatus | None = None, limit: int) -> list[dict[str, Any]]:
@@ -87,7 +89,7 @@ def command_outcome(row: CommandRow) -> dict[str, Any]:
     if row.state == CommandState.PARKED:
         return {"outcome": Outcome.PARKED.value, "reason": row.reason}
     waiting = "an earlier sequence number" if row.waits_for_sequence else row.reason
-    return {"outcome": Outcome.WAITING.value, "reason": waiting or "its turn in the ticket"}
+    return {"outcome": Outcome.WAITING.value, "reason": waiting or ITS_TURN}
 
 
 def commands(tx: Transaction, *, state: CommandState | None, limit: int) -> list[dict[str, Any]]:
