@@ -9,11 +9,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.__main__ import QUICK
 from tests.chaos.faults import ALL
+from tests.chaos.plan import Way
+from tests.chaos.players import PLAYERS
 from tests.chaos.proxy import ROOT
 from tests.chaos.run import Options, run
 
@@ -36,6 +38,7 @@ class Mutation:
 
     edits: Sequence[Edit]
     faults: Sequence[str]
+    players: Mapping[frozenset[Way], int] = field(default_factory=lambda: PLAYERS)
 
 
 _LOCK = ".with_for_update()"
@@ -56,7 +59,9 @@ MUTATIONS: Mapping[str, Mutation] = {
             Edit("worker/services/lanes.py", _LOCK, ""),
             Edit("worker/services/settling.py", _LOCK, ""),
         ],
-        (*_KILLS, "redis flushed", "postgres backends terminated"),
+        ("redis flushed",),
+        # the copies of a task by hand meet at their ticket: without the lock some are applied twice at once
+        {frozenset({Way.HAND}): 16},
     ),
     "the probe before a second try": Mutation(
         [
@@ -115,6 +120,7 @@ def _is_seen(name: str, mutation: Mutation) -> str:
             seed=7,
             seconds=SECONDS,
             events_per_second=40,
+            players=mutation.players,
             faults={fault: ALL[fault] for fault in mutation.faults},
             finish_seconds=FINISH_SECONDS,
             settle_seconds=SETTLE_SECONDS,

@@ -52,7 +52,14 @@ class Players:
     """Threads that each play one ticket after the other."""
 
     def __init__(
-        self, senders: Senders, tally: Tally, pace: Pace, *, seed: int, gave_up: threading.Event
+        self,
+        senders: Senders,
+        tally: Tally,
+        pace: Pace,
+        *,
+        players: Mapping[frozenset[Way], int],
+        seed: int,
+        gave_up: threading.Event,
     ) -> None:
         self._senders = senders
         self._tally = tally
@@ -63,8 +70,8 @@ class Players:
         self._requests = ThreadPoolExecutor(REQUESTS, thread_name_prefix="request")
         self._threads = [
             threading.Thread(target=self._run, args=(plans,), name="player")
-            for plans, players in ((self._plans(ways), players) for ways, players in PLAYERS.items())
-            for _ in range(players)
+            for plans, number in ((self._plans(ways), number) for ways, number in players.items())
+            for _ in range(number)
         ]
 
     def start(self) -> None:

@@ -15,7 +15,8 @@ from tests.chaos.checker import judge, whatever_is_open
 from tests.chaos.faults import ALL, Fault
 from tests.chaos.findings import Findings, Kind
 from tests.chaos.hand import HandSender
-from tests.chaos.players import Pace, Players, Senders
+from tests.chaos.plan import Way
+from tests.chaos.players import PLAYERS, Pace, Players, Senders
 from tests.chaos.proxy import ROOT
 from tests.chaos.sender import Sender
 from tests.chaos.servers import open_work
@@ -40,6 +41,7 @@ class Options:
     seconds: float
     events_per_second: float = 55.0
     kills: int = 0
+    players: Mapping[frozenset[Way], int] = field(default_factory=lambda: PLAYERS)
     faults: Mapping[str, Fault] = field(default_factory=lambda: ALL)
     #: A killed push is known 120 s later, looked for twice in 60 s, and then sent again.
     settle_seconds: float = 420.0
@@ -88,7 +90,8 @@ def _players(world: World, tally: Tally, options: Options, gave_up: threading.Ev
         technician=Technician(world.psa, hand, PSA, tally, gave_up),
         hand_connection=STANDARD[0],
     )
-    return Players(senders, tally, Pace(options.events_per_second), seed=options.seed, gave_up=gave_up)
+    pace = Pace(options.events_per_second)
+    return Players(senders, tally, pace, players=options.players, seed=options.seed, gave_up=gave_up)
 
 
 def _break_things(storm: Storm, options: Options) -> None:
