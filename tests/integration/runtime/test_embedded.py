@@ -333,7 +333,7 @@ def redis_pid(home: Home, *, other_than: int = 0) -> int:
 
 #: Asks until an answer comes from another process than the one given.
 AWAIT_REDIS = """
-import redis, sys, time
+import redis, sys, threading
 client = redis.Redis(unix_socket_path=sys.argv[1])
 while True:
     try:
@@ -342,5 +342,5 @@ while True:
             print(pid)
             break
     except redis.RedisError:
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
 """
