@@ -450,6 +450,8 @@ def context(
         vault=Vault([_KEY]),
         note_quiet_period=timedelta(seconds=2),
         note_max_wait=timedelta(seconds=10),
+        # a test that kills workers sees what they leave, not what the next one makes of it
+        call_patience=timedelta(0),
     )
 
 

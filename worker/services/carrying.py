@@ -14,8 +14,6 @@ from worker.services import lanes, views
 from worker.services.context import Context
 from worker.services.filing import Filed, Lane, NewCommand, file_request, find_place
 
-#: How long a call by hand waits for its command's turn, in seconds: longer than a dead worker's claim lasts.
-PATIENCE_SECONDS = 5.0
 #: Wait between two looks, in seconds.
 LOOK_SECONDS = 0.05
 #: What a hint carries besides the command's id, for Flower to show.
@@ -45,7 +43,7 @@ def _take_turn(context: Context, filed: Filed) -> dict[str, Any]:
 
 def _await_turn(context: Context, filed: Filed) -> dict[str, Any]:
     """Who calls by hand reads the answer: wait a little for a worker that has just claimed the command."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + context.call_patience.total_seconds()
     while True:
         result = _take_turn(context, filed)
         if result.get("reason") != views.ITS_TURN or time.monotonic() > deadline:

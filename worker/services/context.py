@@ -22,4 +22,6 @@ class Context:
     note_max_wait: timedelta
     push_timing: PushTiming = field(default_factory=PushTiming)
     allow_private_hosts: bool = False
+    #: How long a call by hand waits for its command's turn: longer than a dead worker's claim lasts.
+    call_patience: timedelta = timedelta(seconds=5)
     flights: Flights = field(default_factory=Flights)
