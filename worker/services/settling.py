@@ -70,8 +70,7 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
             settled += 1
             if command.sequence is None and CommandType(command.type) not in _STARTS:
                 continue
-            # one that failed before is taken alone: it is not to be blamed for what follows it
-            if settled < TURN_LIMIT and command.attempts <= 1:
+            if settled < TURN_LIMIT:
                 queue.extendleft(_next_in_sequence(scene, command))
             else:
                 _leave_to_next_turn(scene, command)
@@ -157,7 +156,8 @@ def _ensure_number_is_free(scene: Scene, command: CommandRow) -> None:
         CommandRow.ticket_id == scene.ticket.id,
         CommandRow.sequence == command.sequence,
         CommandRow.state == CommandState.APPLIED,
-        CommandRow.settled_at >= session.started_at,
+        # not by time: an earlier walk may close in the very transaction in which this one starts
+        CommandRow.result["session_id"].astext == str(session.id),
     )
     taken = scene.tx.session.scalars(query.limit(1)).one_or_none()
     if taken is not None:
