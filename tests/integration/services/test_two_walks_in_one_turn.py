@@ -1,5 +1,7 @@
 """Two walks of one ticket that end and begin in the same transaction keep their numbers apart."""
 
+from typing import Any
+
 from worker.domain.words import CommandType
 from worker.services.carrying import file_by_hand
 from worker.services.lanes import drain
@@ -9,7 +11,7 @@ def test_a_number_that_the_walk_before_it_used_is_not_taken_in_the_next_one(worl
     address = {"connection": world.home_tenant.psa, "ticket": "100"}
     user = str(world.home_tenant.users["tech"])
     step = {"node_id": "link", "answer": "yes"}
-    commands = [
+    commands: list[tuple[CommandType, dict[str, Any]]] = [
         (CommandType.START_FLOW, {"user": user, "flow": "VPN down"}),
         (CommandType.RECORD_STEP, {**step, "sequence": 1}),
         (CommandType.RESOLVE, {"sequence": 2}),
