@@ -7,7 +7,7 @@ from worker.base_task import WalkTask
 from worker.celery import app
 from worker.domain.words import CommandType
 from worker.services.carrying import carry_out
-from worker.services.drafts import flush_by_name
+from worker.services.notes.flushing import flush_by_name, flush_due_by_name
 
 
 @app.task(name="notes.save", bind=True)
@@ -23,6 +23,10 @@ def add_from_ticket(self: WalkTask, **arguments: Any) -> dict[str, Any]:
 
 
 @app.task(name="notes.flush")
-def flush(session: str, only_due: bool = False) -> dict[str, Any]:
-    """Write a session's draft to its walk: now, or only if its pause is over."""
-    return flush_by_name(task_context(), session, only_due=only_due)
+def flush(
+    session: str | None = None, account_id: str | None = None, only_due: bool = False
+) -> dict[str, Any]:
+    """Write a session's draft to its walk, now or once its pause is over; or what is due of an account."""
+    if session is not None:
+        return flush_by_name(task_context(), session, only_due=only_due)
+    return flush_due_by_name(task_context(), account_id)

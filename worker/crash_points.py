@@ -33,6 +33,8 @@ class CrashPoint(StrEnum):
     LANE_CLAIMED = "lane.claimed"
     LANE_BEFORE_COMMIT = "lane.before_commit"
     LANE_BEFORE_HINTS = "lane.before_hints"
+    SAVE_BEFORE_COMMIT = "save.before_commit"
+    SAVE_BEFORE_ANSWER = "save.before_answer"
     FLUSH_BEFORE_COMMIT = "flush.before_commit"
     FLUSH_COMMITTED = "flush.committed"
     PUSH_BEFORE_SENDING = "push.before_sending"
@@ -54,6 +56,7 @@ class Commit(Enum):
     INTERPRETATION = CrashPoint.INTERPRETATION_BEFORE_COMMIT, CrashPoint.INTERPRETATION_BEFORE_HINTS
     LANE_CLAIM = None, CrashPoint.LANE_CLAIMED
     LANE_TURN = CrashPoint.LANE_BEFORE_COMMIT, CrashPoint.LANE_BEFORE_HINTS
+    SAVE = CrashPoint.SAVE_BEFORE_COMMIT, CrashPoint.SAVE_BEFORE_ANSWER
     FLUSH = CrashPoint.FLUSH_BEFORE_COMMIT, CrashPoint.FLUSH_COMMITTED
     SENDING = CrashPoint.PUSH_BEFORE_SENDING, CrashPoint.PUSH_BEFORE_CALL
     CONFIRMATION = CrashPoint.PUSH_BEFORE_CONFIRMATION, CrashPoint.PUSH_BEFORE_HINTS

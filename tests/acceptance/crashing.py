@@ -22,8 +22,9 @@ from worker.demo.service import free_port
 from worker.domain.words import CommandType, Role
 from worker.hints import SilentPublisher
 from worker.services.accounts import NewConnection, add_account, add_connection, add_user
-from worker.services.carrying import file_by_hand
+from worker.services.carrying import command_by_hand
 from worker.services.context import Context
+from worker.services.filing import file_request
 from worker.services.flows import import_flow
 from worker.settings import Settings
 
@@ -143,11 +144,9 @@ class Play:
         address = {"connection": str(self.stage.connections["connectwise"]), "ticket": ticket}
         for number, (command_type, arguments) in enumerate(commands):
             for _ in "12":
-                file_by_hand(
+                file_request(
                     self.stage.context,
-                    command_type,
-                    {**address, **arguments},
-                    default_key=f"{ticket}-{number}",
+                    command_by_hand(command_type, {**address, **arguments}, default_key=f"{ticket}-{number}"),
                 )
 
 

@@ -57,7 +57,8 @@ TREE = {
 _EMPTY = """
     SET LOCAL session_replication_role = replica;
     DELETE FROM outbox; DELETE FROM audit_log; DELETE FROM note_draft; DELETE FROM walk_step;
-    DELETE FROM l1_walk_session; DELETE FROM command; DELETE FROM delivery; DELETE FROM ticket;
+    DELETE FROM note_tally; DELETE FROM l1_walk_session; DELETE FROM command; DELETE FROM delivery;
+    DELETE FROM ticket;
     DELETE FROM flow_version; DELETE FROM flow; DELETE FROM flow_proposal; DELETE FROM connection;
     DELETE FROM user_account; DELETE FROM account;
 """

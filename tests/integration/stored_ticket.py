@@ -9,8 +9,8 @@ from tests.integration.walk_model import Given
 from worker.crash_points import CrashPoint
 from worker.domain.lane import SEQUENCE_WAIT
 from worker.domain.words import CommandType
-from worker.services.carrying import file_by_hand
-from worker.services.filing import Filed
+from worker.services.carrying import command_by_hand
+from worker.services.filing import Filed, file_request
 
 
 class DeathError(BaseException):
@@ -39,11 +39,11 @@ class StoredTicket:
 
     def file(self, command: Given) -> Filed:
         address = {"connection": self.world.home_tenant.psa, "ticket": self.external_id}
-        return file_by_hand(
+        return file_request(
             self.world.context,
-            CommandType(command.type),
-            {**address, **command.arguments},
-            default_key=command.key,
+            command_by_hand(
+                CommandType(command.type), {**address, **command.arguments}, default_key=command.key
+            ),
         )
 
     def dies(self, point: CrashPoint | None, work: Callable[[], object]) -> bool:

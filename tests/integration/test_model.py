@@ -11,10 +11,11 @@ from tests.integration.stored_ticket import DeathError, Trap
 from tests.integration.walking import Walking
 from worker import crash_points
 from worker.crash_points import CrashPoint
-from worker.domain.lane import MAX_ATTEMPTS, SEQUENCE_WAIT
+from worker.domain.lane import MAX_CLAIMS, SEQUENCE_WAIT
 from worker.domain.words import CommandType
 from worker.services import settling
-from worker.services.carrying import file_by_hand
+from worker.services.carrying import command_by_hand
+from worker.services.filing import file_request
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +50,7 @@ def test_waiting_commands_that_are_given_up_together_are_applied_once_each(world
     session = world.started("flow")
     for number, node in ((2, "link"), (3, "ping")):
         step = {"session": session, "node_id": node, "answer": "yes", "sequence": number}
-        file_by_hand(world.context, CommandType.RECORD_STEP, step, default_key=node)
+        file_request(world.context, command_by_hand(CommandType.RECORD_STEP, step, default_key=node))
     world.apply()
     assert world.rows("SELECT count(*) FROM walk_step") == [0]
     world.rows(
@@ -64,8 +65,8 @@ def test_a_command_that_kills_its_worker_each_time_is_parked_and_its_ticket_goes
     session = world.started("flow")
     for node in ("link", "ping"):
         address = {"session": session, "node_id": node, "answer": "yes"}
-        file_by_hand(world.context, CommandType.RECORD_STEP, address, default_key=node)
-    for _ in range(MAX_ATTEMPTS):
+        file_request(world.context, command_by_hand(CommandType.RECORD_STEP, address, default_key=node))
+    for _ in range(MAX_CLAIMS):
         trap.point = CrashPoint.LANE_BEFORE_COMMIT
         with pytest.raises(DeathError):
             world.apply()

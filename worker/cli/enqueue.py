@@ -22,9 +22,9 @@ from worker.domain.words import CommandType, Outcome
 from worker.errors import Refusal
 from worker.hints import CeleryPublisher
 from worker.services import views
-from worker.services.carrying import file_by_hand, preview_by_hand
+from worker.services.carrying import command_by_hand, preview_by_hand, save_by_hand
 from worker.services.context import Context
-from worker.services.filing import Filed
+from worker.services.filing import Filed, file_request
 
 #: Lets through the task's own options; the task checks them.
 ANY_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -68,7 +68,10 @@ def _command(
     try:
         if dry_run:
             return {"outcome": "valid", **preview_by_hand(service, command_type, arguments)}
-        filed = file_by_hand(service, command_type, arguments, default_key=str(uuid4()))
+        command = command_by_hand(command_type, arguments, default_key=str(uuid4()))
+        if (saved := save_by_hand(service, command)) is not None:
+            return saved
+        filed = file_request(service, command)
     except Refusal as refusal:
         return {"outcome": Outcome.REFUSED.value, "reason": refusal.sentence, "code": refusal.code}
     if not wait:

@@ -1,6 +1,6 @@
 """The debounce of note saves, as arithmetic on one draft's times. The clock is the database's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,15 +42,21 @@ def ensure_newer(*, revision: int, current: int) -> None:
         )
 
 
-def merge_ticket_notes(notes: Notes, from_ticket: Notes) -> list[dict[str, Any]]:
-    """Return the notes with those typed in the PSA ticket put in, each replacing its earlier wording."""
-    merged = {_identity(note, place): dict(note) for place, note in enumerate(notes)}
+def put_in(notes: Notes, from_ticket: Notes) -> list[dict[str, Any]]:
+    """Return the notes typed in the PSA ticket with newer wordings put in; an edited one keeps its place."""
+    merged = {str(note["psa_note_id"]): dict(note) for note in notes}
     for note in from_ticket:
-        merged[_identity(note, 0)] = dict(note)
+        merged[str(note["psa_note_id"])] = dict(note)
     return list(merged.values())
 
 
-def _identity(note: Mapping[str, Any], place: int) -> tuple[str, str | int]:
-    """Return what makes a note itself: its id in the PSA, or where it stands among those that have none."""
-    note_id = note.get("psa_note_id")
-    return ("own", place) if note_id is None else ("psa", str(note_id))
+#: Bounds of the lateness metric, in milliseconds. The sweep alone keeps a draft within its interval (2 s).
+LATENESS_BOUNDS_MS = (250, 500, 1_000, 2_000, 5_000, 10_000, 60_000)
+#: Stands for "later than the last bound".
+LATER_MS = 2**31 - 1
+
+
+def lateness_bound(late: timedelta) -> int:
+    """Return the smallest bound that the lateness is within, in milliseconds."""
+    milliseconds = late / timedelta(milliseconds=1)
+    return next((bound for bound in LATENESS_BOUNDS_MS if milliseconds <= bound), LATER_MS)

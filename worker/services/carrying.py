@@ -1,18 +1,24 @@
 """Carry out one command task: file what comes by hand, take the lane's turn, say what happened."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from threading import Event
 from typing import Any
 from uuid import UUID
 
-from worker.db.models import CommandRow
+from sqlalchemy import select
+
+from worker.crash_points import Commit
+from worker.db.models import CommandRow, NoteDraftRow
 from worker.domain.requests import read_request
 from worker.domain.words import CommandType, Outcome
 from worker.errors import Refusal
 from worker.services import lanes, views
 from worker.services.context import Context
 from worker.services.filing import Filed, Lane, NewCommand, file_request, find_place
+from worker.services.notes.saves import Save, Saved, direct_save
+from worker.services.notes.saving import save_drafts
 
 #: Wait between two looks, in seconds.
 LOOK_SECONDS = 0.05
@@ -28,7 +34,10 @@ def carry_out(
         filed = _filed(context, arguments)
         result = _take_turn(context, filed)
     else:
-        filed = file_by_hand(context, command_type, arguments, default_key=task_id, wake=False)
+        command = command_by_hand(command_type, arguments, default_key=task_id)
+        if (saved := save_by_hand(context, command)) is not None:
+            return saved
+        filed = file_request(context, command, wake=False)
         result = _await_turn(context, filed)
     if filed.repeated and result["outcome"] == Outcome.APPLIED:
         result["outcome"] = Outcome.DUPLICATE.value
@@ -51,30 +60,44 @@ def _await_turn(context: Context, filed: Filed) -> dict[str, Any]:
         Event().wait(LOOK_SECONDS)
 
 
-def file_by_hand(
-    context: Context,
-    command_type: CommandType,
-    arguments: Mapping[str, Any],
-    *,
-    default_key: str,
-    wake: bool = True,
-) -> Filed:
-    """Check and file a command that a person gave. Refuses bad arguments; nothing is stored then."""
-    return file_request(context, _by_hand(command_type, arguments, default_key), wake=wake)
+def save_by_hand(context: Context, command: NewCommand) -> dict[str, Any] | None:
+    """Save notes straight into their draft and say so. None: the command must go through its lane."""
+    save = direct_save(command.request)
+    if save is None or command.request.connection is not None:
+        return None
+    with context.uow.begin(None) as tx:
+        account_id = tx.session.scalars(
+            select(NoteDraftRow.account_id).where(NoteDraftRow.session_id == save.session_id)
+        ).one_or_none()
+    if account_id is None:
+        return None
+    saved = context.together.add(account_id, save, partial(_write_saves, context))
+    if saved is None:
+        return None
+    outcome = Outcome.DUPLICATE if saved.repeated else Outcome.APPLIED
+    return {"outcome": outcome.value, **saved.as_result()}
+
+
+def _write_saves(context: Context, account_id: UUID, saves: Sequence[Save]) -> list[Saved | None]:
+    with context.uow.begin(account_id, at=Commit.SAVE) as tx:
+        return save_drafts(tx, context, saves)
 
 
 def preview_by_hand(
     context: Context, command_type: CommandType, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Check a command that a person gave, against the store too, and change nothing."""
-    command = _by_hand(command_type, arguments, default_key="preview")
+    command = command_by_hand(command_type, arguments, default_key="preview")
     with context.uow.begin(None) as tx:
         place = find_place(tx, command.request)
         tx.session.rollback()
     return {"command": command_type.value, "ticket": place.external_id, "ticket_kind": place.kind.value}
 
 
-def _by_hand(command_type: CommandType, arguments: Mapping[str, Any], default_key: str) -> NewCommand:
+def command_by_hand(
+    command_type: CommandType, arguments: Mapping[str, Any], *, default_key: str
+) -> NewCommand:
+    """Check what a person gave. Refuses bad arguments; nothing is stored then."""
     business = dict(arguments)
     key = business.pop("key", None) or default_key
     if not isinstance(key, str) or len(key) > MAX_KEY_LENGTH or not key.isprintable():

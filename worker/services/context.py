@@ -8,6 +8,7 @@ from integrations.ports import Provider
 from worker.db.unit_of_work import UnitOfWork
 from worker.domain.outbox import PushTiming
 from worker.services.flights import Flights
+from worker.services.notes.together import Together
 from worker.services.vault import Vault
 
 
@@ -25,3 +26,4 @@ class Context:
     #: How long a call by hand waits for its command's turn: longer than a dead worker's claim lasts.
     call_patience: timedelta = timedelta(seconds=5)
     flights: Flights = field(default_factory=Flights)
+    together: Together = field(default_factory=Together)

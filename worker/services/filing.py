@@ -1,6 +1,7 @@
 """File commands: find the ticket they belong to, and give each its key and its place in the order."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -51,7 +52,7 @@ class Filed:
 
     command_id: int
     lane: Lane
-    repeated: bool
+    repeated: bool = False
 
 
 def file_request(context: Context, command: NewCommand, *, wake: bool = True) -> Filed:
@@ -72,20 +73,53 @@ def find_place(tx: Transaction, request: Request) -> Place:
 def file(tx: Transaction, place: Place, commands: Sequence[NewCommand], *, wake: bool = True) -> list[Filed]:
     """File commands of one ticket in the given order. A key that stands already is not filed again.
 
-    The ticket's row lock (taken by the UPDATE) makes positions visible in the order of their commits;
-    a sequence would let a later place be seen before an earlier one.
+    Refuses a key that another command has.
     """
-    first = tx.session.execute(
-        update(TicketRow)
-        .where(TicketRow.id == place.lane.ticket_id)
-        .values(next_position=TicketRow.next_position + len(commands))
-        .returning(TicketRow.next_position - len(commands))
-    ).scalar_one()
-    filed = [_file_one(tx, place, command, first + offset) for offset, command in enumerate(commands)]
-    for command, entry in zip(commands, filed, strict=True):
-        if wake and not entry.repeated:
-            hint_command(tx, place, command.type, entry.command_id)
+    filed = []
+    for entry in file_all(tx, [(place, command) for command in commands], wake=wake):
+        if isinstance(entry, Refusal):
+            raise entry
+        filed.append(entry)
     return filed
+
+
+def file_all(
+    tx: Transaction, commands: Sequence[tuple[Place, NewCommand]], *, wake: bool = True
+) -> list[Filed | Refusal]:
+    """File commands of many tickets in a few statements; those of one ticket keep the given order."""
+    if not commands:
+        return []
+    positions = _take_positions(tx, Counter(place.lane.ticket_id for place, _ in commands))
+    rows = [_values(place, command, next(positions[place.lane.ticket_id])) for place, command in commands]
+    statement = insert(CommandRow).values(rows).on_conflict_do_nothing()
+    returned = tx.session.execute(statement.returning(CommandRow.account_id, CommandRow.key, CommandRow.id))
+    new = {(account_id, key): command_id for account_id, key, command_id in returned}
+    filed: list[Filed | Refusal] = []
+    for place, command in commands:
+        # of two equal keys in one batch the first is the new one
+        command_id = new.pop((place.lane.account_id, command.key), None)
+        filed.append(_standing(tx, place, command) if command_id is None else Filed(command_id, place.lane))
+        if wake and command_id is not None:
+            hint_command(tx, place, command.type, command_id)
+    return filed
+
+
+def _take_positions(tx: Transaction, counts: Mapping[UUID, int]) -> dict[UUID, Iterator[int]]:
+    """Return the next places of each ticket.
+
+    The tickets' row locks make positions visible in the order of their commits; a sequence would let a later
+    place be seen before an earlier one. Taken in the order of ids, so that nobody waits in a ring.
+    """
+    positions = {}
+    query = select(TicketRow.id, TicketRow.next_position).where(TicketRow.id.in_(counts))
+    locked = tx.session.execute(query.order_by(TicketRow.id).with_for_update()).all()
+    tx.session.execute(
+        update(TicketRow),
+        [{"id": ticket_id, "next_position": first + counts[ticket_id]} for ticket_id, first in locked],
+    )
+    for ticket_id, first in locked:
+        positions[ticket_id] = iter(range(first, first + counts[ticket_id]))
+    return positions
 
 
 def hint_command(tx: Transaction, place: Place, command_type: CommandType, command_id: int) -> None:
@@ -109,8 +143,8 @@ _SESSION_KINDS = {
 }
 
 
-def _file_one(tx: Transaction, place: Place, command: NewCommand, position: int) -> Filed:
-    values = {
+def _values(place: Place, command: NewCommand, position: int) -> dict[str, object]:
+    return {
         "account_id": place.lane.account_id,
         "ticket_id": place.lane.ticket_id,
         "position": position,
@@ -122,20 +156,15 @@ def _file_one(tx: Transaction, place: Place, command: NewCommand, position: int)
         "sequence": command.request.sequence,
         "delivery_id": command.delivery_id,
     }
-    statement = insert(CommandRow).values(values).on_conflict_do_nothing().returning(CommandRow.id)
-    command_id = tx.session.scalars(statement).one_or_none()
-    if command_id is not None:
-        return Filed(command_id, place.lane, repeated=False)
-    return _standing(tx, place, command)
 
 
-def _standing(tx: Transaction, place: Place, command: NewCommand) -> Filed:
+def _standing(tx: Transaction, place: Place, command: NewCommand) -> Filed | Refusal:
     query = select(CommandRow.id, CommandRow.type, CommandRow.ticket_id).where(
         CommandRow.account_id == place.lane.account_id, CommandRow.key == command.key
     )
     command_id, command_type, ticket_id = tx.session.execute(query).one()
     if (command_type, ticket_id) != (command.type.value, place.lane.ticket_id):
-        raise Refusal(
+        return Refusal(
             "key_taken", f"the key is taken by command {command_id} ({command_type}); use another key"
         )
     return Filed(command_id, place.lane, repeated=True)

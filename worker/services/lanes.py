@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.lane import CLAIM_LEASE, TURN_LIMIT, Pending, retry_at, spent, turn_of
+from worker.domain.lane import CLAIM_LEASE, MAX_FAILURES, TURN_LIMIT, Pending, retry_at, spent, turn_of
 from worker.domain.words import CommandState, CommandType
 from worker.errors import StoreUnavailableError, TransientError
 from worker.services.context import Context
@@ -139,7 +139,7 @@ def _hold_or_park(context: Context, lane: Lane, command_id: int, error: Exceptio
             return
         command.reason = reason
         command.next_attempt_at = retry_at(attempts=command.attempts, now=tx.now)
-        if spent([Pending(command.id, command.attempts, command.next_attempt_at)]):
+        if command.attempts >= MAX_FAILURES:
             _park(tx, command_id, reason)
     log.warning("command failed", command_id=command_id, reason=reason, attempts=command.attempts)
 

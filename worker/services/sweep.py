@@ -15,6 +15,7 @@ from worker.crash_points import Commit
 from worker.db.unit_of_work import Transaction
 from worker.domain.queues import COMMANDS
 from worker.services.context import Context
+from worker.services.notes.flushing import hint_due_drafts
 
 #: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
 SWEEP_LIMIT = 200
@@ -31,6 +32,7 @@ def sweep(context: Context) -> dict[str, int]:
         # a transaction of its own: should one query fail, the others' hints still go out
         with context.uow.begin(None, at=Commit.SWEEP) as tx:
             counts[kind] = _sweep_kind(tx, kind)
+    counts["drafts"] = hint_due_drafts(context)
     return counts
 
 
@@ -64,10 +66,6 @@ def _command_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _draft_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
-    return "notes.flush", {"session": str(row["session_id"]), "only_due": True}
-
-
 def _outbox_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
     return "psa.push", {
         "outbox_id": row["id"],
@@ -80,7 +78,6 @@ def _outbox_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
 _HINTS = {
     "deliveries": _delivery_hint,
     "commands": _command_hint,
-    "drafts": _draft_hint,
     "outbox": _outbox_hint,
 }
 
@@ -125,9 +122,6 @@ _QUERIES: Mapping[str, str] = {
                 ORDER BY position LIMIT 1
             ) c
         ) due WHERE turn <= :account_limit ORDER BY turn, id LIMIT :limit
-    """,
-    "drafts": """
-        SELECT session_id FROM note_draft WHERE due_at <= now() ORDER BY due_at LIMIT :limit
     """,
     "outbox": """
         SELECT id, account_id, session_id, ticket FROM (

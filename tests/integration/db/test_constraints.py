@@ -95,8 +95,8 @@ def test_a_ticket_has_one_active_walk(world):
 def test_rows_of_two_accounts_never_join(world, sql, constraint):
     rival = world.tenant("Rival")
     world.do("session.start_adhoc", connection=rival.psa, ticket="1", user="tech@rival.example")
-    world.rows("DELETE FROM l1_walk_session")
-    world.rows("DELETE FROM command")
+    for table in ("note_draft", "l1_walk_session", "command"):
+        world.rows(f"DELETE FROM {table}")  # noqa: S608 - literals
     world.started()
     values = {
         "user": rival.users["tech"],
@@ -122,7 +122,8 @@ def test_rows_of_two_accounts_never_join(world, sql, constraint):
         ("UPDATE outbox SET state = 'lost'", "ck_outbox_state_known"),
         ("UPDATE outbox SET kind = 'fax'", "ck_outbox_kind_known"),
         ("UPDATE note_draft SET written_revision = 9", "ck_note_draft_writes_what_was_saved"),
-        ("UPDATE note_draft SET due_at = now()", "ck_note_draft_dirty_has_due_time"),
+        ("UPDATE note_draft SET due_at = now(), closed_at = NULL", "ck_note_draft_dirty_has_due_time"),
+        ("UPDATE note_draft SET due_at = now(), first_dirty_at = now()", "ck_note_draft_closed_is_clean"),
         ("UPDATE walk_step SET position = 1", "uq_walk_step_session_id_position"),
         (
             """INSERT INTO outbox

@@ -7,7 +7,8 @@ import pytest
 
 from worker.domain.words import CommandType
 from worker.services import settling
-from worker.services.carrying import file_by_hand
+from worker.services.carrying import command_by_hand
+from worker.services.filing import file_request
 from worker.services.lanes import drain, take_turn
 from worker.services.walks.scene import Effect
 
@@ -22,7 +23,7 @@ def states(world):
 
 def file_only(world, command, **arguments: Any) -> None:
     """File a command without applying it."""
-    file_by_hand(world.context, CommandType(command), arguments, default_key=uuid4().hex)
+    file_request(world.context, command_by_hand(CommandType(command), arguments, default_key=uuid4().hex))
 
 
 def breaks(world, monkeypatch, *, times, command_type=CommandType.WITHDRAW_STEP):
@@ -200,19 +201,19 @@ def test_what_a_failed_turn_had_done_is_undone(world, monkeypatch):
     assert world.walk_tables() == {
         "l1_walk_session": 1,
         "walk_step": 1,
-        "note_draft": 0,
+        "note_draft": 1,
         "audit_log": 0,
         "outbox": 0,
     }
     assert "psa.push" not in {hint.task for hint in world.published}
 
 
-def test_a_command_that_kills_its_worker_is_parked_after_five_claims(world):
+def test_a_command_that_kills_its_worker_is_parked_after_eight_claims(world):
     session = world.started("flow")
     file_only(world, "step.record", session=session, **STEP)
     file_only(world, "step.record", session=session, **STEP)
     world.rows(
-        "UPDATE command SET attempts = 5 WHERE id = (SELECT min(id) FROM command WHERE state = 'pending')"
+        "UPDATE command SET attempts = 8 WHERE id = (SELECT min(id) FROM command WHERE state = 'pending')"
     )
     drain(world.context, world.lane())
     assert states(world) == ["applied", "parked", "applied"]
@@ -223,7 +224,7 @@ def test_a_command_in_its_last_attempt_is_not_parked_under_its_worker(world):
     session = world.started("flow")
     file_only(world, "step.record", session=session, **STEP)
     world.rows(
-        "UPDATE command SET attempts = 5, next_attempt_at = now() + interval '3 s' WHERE state = 'pending'"
+        "UPDATE command SET attempts = 8, next_attempt_at = now() + interval '3 s' WHERE state = 'pending'"
     )
     drain(world.context, world.lane())
     assert states(world) == ["applied", "pending"]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from worker.db.models import NoteDraftRow
-from worker.services.drafts import flush_by_name, flush_session
+from worker.services.notes.flushing import flush_by_name, flush_session
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from worker.domain.words import CommandType
-from worker.services.carrying import file_by_hand
+from worker.services.carrying import command_by_hand
+from worker.services.filing import file_request
 from worker.services.lanes import drain
 
 
@@ -21,7 +22,9 @@ def test_a_number_that_the_walk_before_it_used_is_not_taken_in_the_next_one(worl
         (CommandType.RECORD_STEP, {**step, "sequence": 2}),
     ]
     for number, (command_type, arguments) in enumerate(commands):
-        file_by_hand(world.context, command_type, {**address, **arguments}, default_key=str(number))
+        file_request(
+            world.context, command_by_hand(command_type, {**address, **arguments}, default_key=str(number))
+        )
     drain(world.context, world.lane())
     codes = world.rows("SELECT result ->> 'code' FROM command ORDER BY position")
     assert codes == [None] * 4 + ["adhoc_takes_no_steps"] * 3

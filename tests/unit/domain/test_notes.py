@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.notes import due_at, ensure_fits, ensure_newer, merge_ticket_notes
+from worker.domain.notes import LATER_MS, due_at, ensure_fits, ensure_newer, lateness_bound, put_in
 from worker.errors import Refusal
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -57,23 +57,25 @@ def test_a_revision_that_is_not_higher_is_stale_and_told_the_current_one(revisio
     ("notes", "from_ticket", "merged"),
     [
         ([], [], []),
-        ([{"text": "mine"}], [{"psa_note_id": "7", "text": "a"}], ["mine", "a"]),
+        ([], [{"psa_note_id": "7", "text": "a"}], ["a"]),
         ([{"psa_note_id": "7", "text": "a"}], [{"psa_note_id": "7", "text": "edited"}], ["edited"]),
-        ([{"psa_note_id": 7, "text": "a"}], [{"psa_note_id": "7", "text": "edited"}], ["edited"]),
+        ([{"psa_note_id": "7", "text": "a"}], [{"psa_note_id": 7, "text": "edited"}], ["edited"]),
         (
-            [{"psa_note_id": "7", "text": "a"}, {"text": "mine"}],
-            [{"psa_note_id": "8", "text": "b"}, {"psa_note_id": "7", "text": "c"}],
-            ["c", "mine", "b"],
+            [{"psa_note_id": "7", "text": "a"}, {"psa_note_id": "8", "text": "b"}],
+            [{"psa_note_id": "9", "text": "c"}, {"psa_note_id": "7", "text": "d"}],
+            ["d", "b", "c"],
         ),
-        (
-            [{"psa_note_id": None, "text": "one"}, {"psa_note_id": None, "text": "two"}],
-            [{"psa_note_id": "7", "text": "a"}],
-            ["one", "two", "a"],
-        ),
-        ([{"text": "mine"}], [{"psa_note_id": "own:0", "text": "a"}], ["mine", "a"]),
     ],
 )
 def test_notes_typed_in_the_ticket_join_the_list_and_an_edited_one_replaces_itself(
     notes, from_ticket, merged
 ):
-    assert [note["text"] for note in merge_ticket_notes(notes, from_ticket)] == merged
+    assert [note["text"] for note in put_in(notes, from_ticket)] == merged
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "bound"),
+    [(0, 250), (250, 250), (251, 500), (60_000, 60_000), (60_001, LATER_MS)],
+)
+def test_lateness_is_counted_under_the_smallest_bound_that_holds(late_ms, bound):
+    assert lateness_bound(timedelta(milliseconds=late_ms)) == bound

@@ -6,7 +6,7 @@ from worker.db.models.canary import CanaryRow
 from worker.db.models.flows import FlowProposalRow, FlowRow, FlowVersionRow
 from worker.db.models.queue import CommandRow, DeliveryRow, OutboxRow
 from worker.db.models.tenancy import AccountRow, ConnectionRow, UserRow
-from worker.db.models.walks import NoteDraftRow, SessionRow, StepRow, TicketRow
+from worker.db.models.walks import NoteDraftRow, NoteTallyRow, SessionRow, StepRow, TicketRow
 
 __all__ = [
     "AccountRow",
@@ -20,6 +20,7 @@ __all__ = [
     "FlowRow",
     "FlowVersionRow",
     "NoteDraftRow",
+    "NoteTallyRow",
     "OutboxRow",
     "SessionRow",
     "StepRow",

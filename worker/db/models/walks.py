@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -151,20 +152,43 @@ class StepRow(Base):
 
 
 class NoteDraftRow(Base):
-    """A session's newest saved notes, written to the walk once per pause. Dirty while `due_at` is set."""
+    """A session's newest saved notes, written to the walk once per pause. Dirty while `due_at` is set.
+
+    Made with its session, closed with it: a save is decided on this row alone. `notes` and `revision` are the
+    sender's; `ticket_notes` were typed in the PSA ticket. `version` counts every change of either.
+    """
 
     __tablename__ = "note_draft"
     __table_args__ = (
         same_account("session_id", "l1_walk_session"),
         CheckConstraint("written_revision <= revision", name="writes_what_was_saved"),
         CheckConstraint("(due_at IS NULL) = (first_dirty_at IS NULL)", name="dirty_has_due_time"),
-        Index("ix_note_draft_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        CheckConstraint("due_at IS NULL OR closed_at IS NULL", name="closed_is_clean"),
+        # not on due_at: it changes with every save, which could then not stay in its page
+        Index("ix_note_draft_dirty", "first_dirty_at", postgresql_where=text("first_dirty_at IS NOT NULL")),
     )
 
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[Account]
-    notes: Mapped[list[dict[str, Any]]]
-    revision: Mapped[int] = mapped_column(BigInteger)
+    notes: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    ticket_notes: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
     written_revision: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    unwritten_saves: Mapped[int] = mapped_column(Integer, server_default="0")
+    saved_at: Mapped[datetime | None]
     first_dirty_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
+class NoteTallyRow(Base):
+    """How late flushes were and how many saves they wrote, counted per account and bound of lateness."""
+
+    __tablename__ = "note_tally"
+
+    account_id: Mapped[Account] = mapped_column(primary_key=True)
+    late_within_ms: Mapped[int] = mapped_column(Integer, primary_key=True)
+    writes: Mapped[int] = mapped_column(BigInteger)
+    saves: Mapped[int] = mapped_column(BigInteger)
+    late_seconds: Mapped[float] = mapped_column(Double)

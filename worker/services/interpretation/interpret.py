@@ -1,6 +1,7 @@
 """Interpret the pending deliveries of one lane, in the order they came."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -8,6 +9,8 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import undefer
+from sqlalchemy.orm.interfaces import ORMOption
 
 from integrations.errors import CallError, ThrottledError
 from worker.crash_points import Commit, CrashPoint, reach
@@ -19,6 +22,7 @@ from worker.domain.words import DeliveryState
 from worker.errors import Refusal
 from worker.services.context import Context
 from worker.services.interpretation import carried, refetched
+from worker.services.interpretation.carried import Carried
 from worker.services.interpretation.meaning import Meaning
 
 log = structlog.get_logger()
@@ -134,15 +138,47 @@ def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) 
 
 
 def _in_order(context: Context, claim: Claim) -> Interpreted:
-    """Interpret what the bodies say, in one transaction; the lane's lock keeps two workers in order."""
-    with context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION) as tx:
-        _lock_lane(tx, claim.connection.id, claim.lane)
-        rows = _still_pending(tx, claim)
-        meanings = [carried.read(tx, claim.connection, row) for row in rows]
-        for row, meaning in zip(rows, meanings, strict=True):
-            _mark(tx, row, meaning)
-        _hint_rest(context, tx, claim)
-    return Interpreted(len(rows), sum(meaning.commands for meaning in meanings))
+    """Interpret what the bodies say; the lane's lock keeps two workers in order.
+
+    Saves of notes hold their drafts, and what is filed holds its tickets: a turn takes these the other way
+    round, so each has a transaction of its own.
+    """
+    saved = 0
+    with _interpreting(context, claim) as tx:
+        batch = _carried(tx, claim)
+        saves = [entry for entry in batch if entry.save is not None]
+        if saves:
+            saved = _mark_all(tx, carried.save_notes(tx, context, claim.connection, batch))
+        if not saves or saved == len(batch):
+            return _file_carried(context, tx, claim, [] if saves else batch, saved)
+    with _interpreting(context, claim) as tx:
+        return _file_carried(context, tx, claim, _carried(tx, claim), saved)
+
+
+def _interpreting(context: Context, claim: Claim) -> AbstractContextManager[Transaction]:
+    return context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION)
+
+
+def _carried(tx: Transaction, claim: Claim) -> list[Carried]:
+    _lock_lane(tx, claim.connection.id, claim.lane)
+    return [
+        carried.read(claim.connection, row) for row in _still_pending(tx, claim, undefer(DeliveryRow.body))
+    ]
+
+
+def _file_carried(
+    context: Context, tx: Transaction, claim: Claim, batch: Sequence[Carried], saved: int
+) -> Interpreted:
+    meanings = carried.file_commands(tx, claim.connection, batch)
+    _mark_all(tx, meanings)
+    _hint_rest(context, tx, claim)
+    return Interpreted(saved + len(meanings), sum(meaning.commands for _, meaning in meanings))
+
+
+def _mark_all(tx: Transaction, meanings: Sequence[tuple[Carried, Meaning]]) -> int:
+    for entry, meaning in meanings:
+        _mark(tx, entry.delivery, meaning)
+    return len(meanings)
 
 
 def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Interpreted:
@@ -165,11 +201,11 @@ def _meaning_of(tx: Transaction, claim: Claim, facts: refetched.Facts) -> Meanin
         return Meaning(DeliveryState.REFUSED, refusal.sentence)
 
 
-def _still_pending(tx: Transaction, claim: Claim) -> Sequence[DeliveryRow]:
+def _still_pending(tx: Transaction, claim: Claim, *options: ORMOption) -> Sequence[DeliveryRow]:
     query = select(DeliveryRow).where(
         DeliveryRow.id.in_(claim.delivery_ids), DeliveryRow.state == DeliveryState.PENDING
     )
-    return tx.session.scalars(query.order_by(DeliveryRow.id)).all()
+    return tx.session.scalars(query.order_by(DeliveryRow.id).options(*options)).all()
 
 
 def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:

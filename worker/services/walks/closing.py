@@ -16,7 +16,7 @@ def resolve(scene: Scene, command: CommandRow, request: Resolve) -> Effect:
     session = scene.session_of(command)
     ensure_active(walk_of(session))
     user, acting = scene.actor(request.user, session)
-    notes.flush(scene.tx, session)
+    notes.close(scene, session)
     session.status = SessionStatus.RESOLVED.value
     session.resolved_at = scene.tx.now
     session.helpful = request.helpful
@@ -41,7 +41,7 @@ def escalate(scene: Scene, command: CommandRow, request: Escalate) -> Effect:
 def escalate_session(scene: Scene, session: SessionRow, request: Escalate) -> Effect:
     """Escalate an active session."""
     user, acting = scene.actor(request.user, session)
-    notes.flush(scene.tx, session)
+    notes.close(scene, session)
     session.status = SessionStatus.ESCALATED.value
     session.escalated_at = scene.tx.now
     session.escalation_reason = request.escalation_reason
@@ -57,10 +57,11 @@ def abandon(scene: Scene, command: CommandRow, request: Abandon) -> Effect:
     session = scene.session_of(command)
     ensure_active(walk_of(session))
     # a draft that is not written yet is a touch too
-    notes.flush(scene.tx, session)
+    notes.flush(scene, session)
     touched_at = session.last_step_at or session.started_at
     if request.untouched_since is not None and touched_at > request.untouched_since:
         return Effect({"session_id": str(session.id), "detail": "touched again; left alone"})
+    notes.close(scene, session)
     session.status = SessionStatus.ABANDONED.value
     session.abandoned_at = scene.tx.now
     _audit(scene, session, None, None, {"reason": request.reason})

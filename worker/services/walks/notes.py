@@ -1,18 +1,18 @@
-"""Save notes into the session's draft, and write the draft to the walk.
+"""Notes that come through their ticket's lane: saves that must keep its order, and notes typed in the ticket.
 
-The draft is state, not a message: one row a session, written to the walk once per pause. A save touches
-only that row; `due_at` says when the sweep has it flushed. The clock is the database's.
+Both change only the draft, which `worker.services.notes` writes to the walk once per pause.
 """
 
-from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 
 from worker.db.models import CommandRow, NoteDraftRow, SessionRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.notes import due_at, ensure_fits, ensure_newer, merge_ticket_notes
+from worker.domain.notes import due_at, ensure_fits, ensure_newer, put_in
 from worker.domain.requests import AddTicketNotes, SaveNotes
 from worker.domain.walk import ensure_active
+from worker.services.notes.writing import write_drafts
 from worker.services.walks.scene import Effect, Scene, walk_of
 
 
@@ -21,64 +21,57 @@ def save_notes(scene: Scene, command: CommandRow, request: SaveNotes) -> Effect:
     session = scene.session_of(command)
     ensure_active(walk_of(session))
     scene.actor(request.user, session)
-    draft = locked_draft(scene.tx, session)
+    draft = _locked_draft(scene.tx, session)
     revision = request.revision if request.revision is not None else draft.revision + 1
     ensure_newer(revision=revision, current=draft.revision)
-    return _save(scene, session, draft, request.notes, revision)
+    draft.notes = request.notes
+    draft.revision = revision
+    return _save(scene, draft)
 
 
 def add_ticket_notes(scene: Scene, command: CommandRow, request: AddTicketNotes) -> Effect:
-    """Put notes typed in the PSA ticket into the same list; an edited note replaces itself."""
+    """Put notes typed in the PSA ticket into the walk's list; a newer wording replaces the older one."""
     session = scene.session_of(command)
     ensure_active(walk_of(session))
-    draft = locked_draft(scene.tx, session)
-    merged = merge_ticket_notes(draft.notes, request.notes)
+    draft = _locked_draft(scene.tx, session)
+    merged = put_in(draft.ticket_notes, request.notes)
     ensure_fits(merged)
-    return _save(scene, session, draft, merged, draft.revision + 1)
+    draft.ticket_notes = merged
+    return _save(scene, draft)
 
 
-def flush(tx: Transaction, session: SessionRow) -> int | None:
-    """Write the draft to the walk if it is dirty. Return the revision written, None where nothing was.
-
-    The caller holds the ticket's lock, so no turn on the ticket runs meanwhile; a save that arrives waits for
-    it and leaves the row dirty again.
-    """
-    draft = tx.session.scalars(
-        select(NoteDraftRow)
-        .where(NoteDraftRow.session_id == session.id, NoteDraftRow.due_at.is_not(None))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if draft is None:
-        return None
-    session.walk_notes = draft.notes
-    session.last_step_at = tx.now
-    draft.written_revision = draft.revision
-    draft.first_dirty_at = draft.due_at = None
-    return draft.revision
+def flush(scene: Scene, session: SessionRow) -> None:
+    """Write the draft to the walk now, whether its pause is over or not."""
+    _lock(scene.tx, session.id)
+    if write_drafts(scene.tx, scene.context, [session.id]):
+        scene.tx.session.refresh(session, ["walk_notes", "last_step_at"])
 
 
-def locked_draft(tx: Transaction, session: SessionRow) -> NoteDraftRow:
-    """Return the session's draft with its row locked: a flush and a save take turns on it."""
+def close(scene: Scene, session: SessionRow) -> None:
+    """Flush, and take no more saves: one that comes now waits for this transaction, and is refused then."""
+    draft = _locked_draft(scene.tx, session)
+    flush(scene, session)
+    draft.closed_at = scene.tx.now
+
+
+def _lock(tx: Transaction, session_id: UUID) -> None:
+    """The session first, then its draft: a flush takes them in this order too."""
+    tx.session.execute(
+        select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(key_share=True)
+    )
+
+
+def _locked_draft(tx: Transaction, session: SessionRow) -> NoteDraftRow:
+    """Return the session's draft as it is now, locked."""
+    _lock(tx, session.id)
     query = select(NoteDraftRow).where(NoteDraftRow.session_id == session.id).with_for_update()
-    draft = tx.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-    if draft is None:
-        draft = NoteDraftRow(
-            session_id=session.id,
-            account_id=session.account_id,
-            notes=list(session.walk_notes),
-            revision=0,
-            written_revision=0,
-        )
-        tx.session.add(draft)
-    return draft
+    return tx.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def _save(
-    scene: Scene, session: SessionRow, draft: NoteDraftRow, notes: list[dict[str, Any]], revision: int
-) -> Effect:
-    draft.notes = notes
-    draft.revision = revision
+def _save(scene: Scene, draft: NoteDraftRow) -> Effect:
+    draft.version += 1
+    draft.unwritten_saves += 1
+    draft.saved_at = scene.tx.now
     draft.first_dirty_at = draft.first_dirty_at or scene.tx.now
     draft.due_at = due_at(
         saved_at=scene.tx.now,
@@ -86,4 +79,10 @@ def _save(
         quiet_period=scene.context.note_quiet_period,
         max_wait=scene.context.note_max_wait,
     )
-    return Effect({"session_id": str(session.id), "revision": revision, "due_at": draft.due_at.isoformat()})
+    return Effect(
+        {
+            "session_id": str(draft.session_id),
+            "revision": draft.revision,
+            "due_at": draft.due_at.isoformat(),
+        }
+    )

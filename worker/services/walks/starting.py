@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from worker.db.models import CommandRow, FlowProposalRow, SessionRow
+from worker.db.models import CommandRow, FlowProposalRow, NoteDraftRow, SessionRow
 from worker.domain.requests import EscalateWithoutWalk, StartAdhoc, StartFlow, StartProposal, StartRequest
 from worker.domain.words import Outcome, SessionKind, TicketKind, TicketStatus
 from worker.errors import Refusal
@@ -76,5 +76,7 @@ def _start(
     if scene.ticket.kind == TicketKind.INTERNAL:
         scene.ticket.status = TicketStatus.OPEN.value
     scene.tx.session.add(session)
+    scene.tx.session.flush()  # the draft refers to it
+    scene.tx.session.add(NoteDraftRow(session_id=session.id, account_id=session.account_id))
     scene.began(session)
     return Effect({"session_id": str(session.id), "kind": kind.value})
