@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.context import task_context
+from tasks.context import account, task_context
 from worker.base_task import WalkTask
 from worker.celery import app
 from worker.domain.words import CommandType
@@ -23,6 +23,6 @@ def add_from_ticket(self: WalkTask, **arguments: Any) -> dict[str, Any]:
 
 
 @app.task(name="notes.flush")
-def flush(session: str, only_due: bool = False) -> dict[str, Any]:
+def flush(session: str, account_id: str | None = None, only_due: bool = False) -> dict[str, Any]:
     """Write a session's draft to its walk: now, or only if its pause is over."""
-    return flush_by_name(task_context(), session, only_due=only_due)
+    return flush_by_name(task_context(), session, account_id=account(account_id), only_due=only_due)

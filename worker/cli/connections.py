@@ -51,18 +51,17 @@ def add(
 @app.command("list")
 def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
     """List connections; never their secrets."""
-    with context().uow.begin(None) as tx:
-        rows: list[dict[str, Any]] = [
-            {
-                "id": str(row.id),
-                "account_id": str(row.account_id),
-                "name": row.name,
-                "provider": row.provider,
-                "base_url": row.base_url,
-                "webhook_url": _webhook_url(row.provider, str(row.id)),
-            }
-            for row in accounts.list_connections(tx, account)
-        ]
+    rows: list[dict[str, Any]] = [
+        {
+            "id": str(row.id),
+            "account_id": str(row.account_id),
+            "name": row.name,
+            "provider": row.provider,
+            "base_url": row.base_url,
+            "webhook_url": _webhook_url(row.provider, str(row.id)),
+        }
+        for row in accounts.list_connections(context(), account)
+    ]
     print_rows(rows, as_json=as_json, empty="no connections yet: ticketwalk connection add --help")
 
 
@@ -70,7 +69,9 @@ def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
 def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> None:
     """Try a connection's credentials with a harmless read."""
     service = context()
-    with service.uow.begin(None) as tx:
+    with service.uow.across() as across:
+        account_id = lookup.owner_of_connection(across, name, account_id=None)
+    with service.uow.begin(account_id) as tx:
         row = lookup.connection(tx, name)
         link = accounts.open_link(service, row)
     try:

@@ -10,6 +10,7 @@ from worker.crash_points import Commit
 from worker.db.models import NoteDraftRow, SessionRow, TicketRow
 from worker.domain.words import Outcome
 from worker.errors import Refusal
+from worker.services import routing
 from worker.services.context import Context
 from worker.services.walks import notes
 
@@ -22,14 +23,20 @@ class Flushed:
     revision: int | None
 
 
-def flush_session(context: Context, *, session_id: UUID, only_due: bool = False) -> Flushed:
-    """Write a session's draft to its walk now, or only if its pause is over (a hint that came early)."""
-    with context.uow.begin(None) as tx:
-        session = tx.session.get(SessionRow, session_id)
-        if session is None:
-            raise Refusal("unknown_session", f"there is no walk session {session_id}")
-        account_id, ticket_id = session.account_id, session.ticket_id
+def flush_session(
+    context: Context, *, session_id: UUID, account_id: UUID | None = None, only_due: bool = False
+) -> Flushed:
+    """Write a session's draft to its walk now, or only if its pause is over (a hint that came early).
+
+    Without an account the session's own is found out; with one, a session of another is refused.
+    """
+    account_id = account_id or routing.account_of(context, SessionRow, session_id)
     with context.uow.begin(account_id, at=Commit.FLUSH) as tx:
+        ticket_id = tx.session.scalars(
+            select(SessionRow.ticket_id).where(SessionRow.id == session_id)
+        ).one_or_none()
+        if ticket_id is None:
+            raise routing.unknown(SessionRow, session_id)
         # as a turn on the ticket does: without it a turn that has written the walk and now wants the draft,
         # and a flush that has the draft and now wants the walk, would wait for each other
         tx.session.execute(select(TicketRow.id).where(TicketRow.id == ticket_id).with_for_update())
@@ -45,11 +52,13 @@ def flush_session(context: Context, *, session_id: UUID, only_due: bool = False)
         return Flushed(session_id, notes.flush(tx, tx.session.get_one(SessionRow, session_id)))
 
 
-def flush_by_name(context: Context, session: str, *, only_due: bool) -> dict[str, Any]:
+def flush_by_name(
+    context: Context, session: str, *, account_id: UUID | None = None, only_due: bool
+) -> dict[str, Any]:
     """Flush the session with this id. Return the result of the task."""
     try:
         session_id = UUID(session)
     except (ValueError, AttributeError, TypeError):
         raise Refusal("unknown_session", "session is no id of a walk session") from None
-    done = flush_session(context, session_id=session_id, only_due=only_due)
+    done = flush_session(context, session_id=session_id, account_id=account_id, only_due=only_due)
     return {"outcome": Outcome.APPLIED.value, "session_id": str(done.session_id), "revision": done.revision}
