@@ -11,7 +11,7 @@ from worker.cli.documents import read_file
 from worker.cli.output import AsJson, OfAccount, print_record, print_rows
 from worker.cli.session import context, settings
 from worker.errors import Refusal
-from worker.services import accounts, lookup
+from worker.services import accounts, lookup, routing
 
 app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
 
@@ -69,9 +69,7 @@ def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
 def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> None:
     """Try a connection's credentials with a harmless read."""
     service = context()
-    with service.uow.across() as across:
-        account_id = lookup.owner_of_connection(across, name, account_id=None)
-    with service.uow.begin(account_id) as tx:
+    with service.uow.begin(routing.account_of_connection(service, name)) as tx:
         row = lookup.connection(tx, name)
         link = accounts.open_link(service, row)
     try:

@@ -8,11 +8,11 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worker.db.models import CommandRow, SessionRow, TicketRow
-from worker.db.unit_of_work import Across, Transaction
+from worker.db.unit_of_work import Transaction
 from worker.domain.requests import Request
 from worker.domain.words import CommandType, SessionKind, TicketKind
 from worker.errors import Refusal
-from worker.services import lookup
+from worker.services import lookup, routing
 from worker.services.context import Context
 
 
@@ -67,24 +67,20 @@ def file_request(
 
 
 def account_of_request(context: Context, request: Request) -> UUID:
-    """Return the account of the walk or the ticket that a request names. Refuses names of two accounts."""
-    with context.uow.across() as tx:
-        account_id = lookup.account(tx, request.account).id if request.account else None
-        if request.connection:
-            account_id = lookup.owner_of_connection(tx, request.connection, account_id=account_id)
-        if request.session is not None:
-            return _account_of_session(tx, request.session, account_id)
-    if account_id is None:
+    """Return the account that a request belongs to: of the first thing it names.
+
+    What else it names is looked for in that account only, where another account's is unknown.
+    """
+    if request.account is not None:
+        return routing.account_named(context, request.account)
+    if request.connection is not None:
+        return routing.account_of_connection(context, request.connection)
+    if request.session is None:
         raise Refusal("invalid", "say which connection or which account the ticket is of")
+    account_id = routing.find_account(context, SessionRow, request.session)
+    if account_id is None:
+        raise _unknown_session(request.session)
     return account_id
-
-
-def _account_of_session(tx: Across, session_id: UUID, account_id: UUID | None) -> UUID:
-    query = select(SessionRow.account_id).where(SessionRow.id == session_id)
-    owner = tx.session.scalars(query).one_or_none()
-    if owner is None or account_id not in (None, owner):
-        raise _unknown_session(session_id)
-    return owner
 
 
 def find_place(tx: Transaction, request: Request) -> Place:

@@ -17,11 +17,9 @@ def account(tx: Across, name: str) -> AccountRow:
     return row
 
 
-def owner_of_connection(tx: Across, name: str, *, account_id: UUID | None) -> UUID:
-    """Return the account that has a connection of this name or id: this account, where one is given."""
+def owner_of_connection(tx: Across, name: str) -> UUID:
+    """Return the one account that has a connection of this name or id."""
     query = select(ConnectionRow.account_id).where(_named(ConnectionRow, name))
-    if account_id is not None:
-        query = query.where(ConnectionRow.account_id == account_id)
     owners = tx.session.scalars(query.limit(2)).all()
     if not owners:
         raise _unknown_connection(name)

@@ -50,6 +50,12 @@ def account_named(context: Context, name: str) -> UUID:
         return lookup.account(tx, name).id
 
 
+def account_of_connection(context: Context, name: str) -> UUID:
+    """Return the account that has the connection of this name or id. Refuses one that two accounts have."""
+    with context.uow.across() as tx:
+        return lookup.owner_of_connection(tx, name)
+
+
 def each_account(context: Context, name: str | None = None) -> Iterator[Transaction]:
     """Yield a transaction of every account in turn, by id; only of one account where it is named."""
     with context.uow.across() as tx:

@@ -9,6 +9,8 @@ depends_on = None
 
 #: The account that a transaction set for itself. Where none is set this is NULL, and no row is equal to that.
 _THIS_ACCOUNT = "nullif(current_setting('ticketwalk.account_id', true), '')::uuid"
+#: A policy holds for members too: without this a login that took no role would see what its router may.
+_IS_ROUTER = "current_user = 'ticketwalk_router'"
 #: The column that says whose a row is.
 _OWNED = {
     "account": "id",
@@ -53,7 +55,9 @@ def upgrade() -> None:
             f"USING ({column} = {_THIS_ACCOUNT}) WITH CHECK ({column} = {_THIS_ACCOUNT})"
         )
     for table, columns in _ROUTED.items():
-        op.execute(f"CREATE POLICY every_account ON {table} FOR SELECT TO ticketwalk_router USING (true)")
+        op.execute(
+            f"CREATE POLICY every_account ON {table} FOR SELECT TO ticketwalk_router USING ({_IS_ROUTER})"
+        )
         op.execute(f"GRANT SELECT ({columns}) ON {table} TO ticketwalk_router")
     # belongs to no account, so it is not the application's
     op.execute("REVOKE ALL ON canary FROM ticketwalk_app")
