@@ -119,7 +119,7 @@ def test_every_table_has_its_wall_and_its_owner_stands_behind_it_too(owner, tabl
             {"t": table},
         ).all()
     assert tuple(forced) == (True, True)
-    expected = {("own_account", "ticketwalk_app", "ALL", True)}
+    expected: set[tuple[object, ...]] = {("own_account", "ticketwalk_app", "ALL", True)}
     if table in ROUTED:
         expected.add(("every_account", "ticketwalk_router", "SELECT", None))
     assert {(name, *roles, command, checked) for name, roles, command, checked in policies} == expected
