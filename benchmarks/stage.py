@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, text
 
 from integrations.standard.signature import SECRET_PREFIX
 from worker.composition import build
 from worker.db.engine import make_owner_engine
-from worker.db.models import TicketRow
+from worker.db.models import SessionRow
 from worker.domain.words import CommandType, Outcome, Role
 from worker.hints import SilentPublisher
 from worker.logs import configure_logs
 from worker.runtime.embedded import release
 from worker.runtime.servers import hold_servers
+from worker.services import routing
 from worker.services.accounts import NewConnection, add_account, add_connection, add_user
 from worker.services.carrying import carry_out
 from worker.services.context import Context
@@ -79,9 +80,11 @@ class Stage:
             self.context, CommandType.START_FLOW, uuid4().hex, {**arguments, "flow": FLOW["name"]}
         )
         assert done["outcome"] == Outcome.APPLIED, done
-        with self.context.uow.begin(None) as tx:
-            row = tx.session.scalars(select(TicketRow).where(TicketRow.external_id == ticket)).one()
-        return BenchWalk(ticket, UUID(done["session_id"]), Lane(row.account_id, row.id))
+        session_id = UUID(done["session_id"])
+        account_id = routing.account_of(self.context, SessionRow, session_id)
+        with self.context.uow.begin(account_id) as tx:
+            ticket_id = tx.session.get_one(SessionRow, session_id).ticket_id
+        return BenchWalk(ticket, session_id, Lane(account_id, ticket_id))
 
     def steps(self, walks: Sequence[BenchWalk]) -> int:
         """Return how many steps the walks have, by their rows."""

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from tasks.context import task_context
+from tasks.context import account, task_context
 from worker.base_task import WalkTask
 from worker.celery import app
 from worker.domain.words import CommandType
 from worker.services.carrying import carry_out
-from worker.services.notes.flushing import flush_by_name, flush_due_by_name
+from worker.services.notes.flushing import flush_by_name, flush_due
 
 
 @app.task(name="notes.save", bind=True)
@@ -28,5 +28,5 @@ def flush(
 ) -> dict[str, Any]:
     """Write a session's draft to its walk, now or once its pause is over; or what is due of an account."""
     if session is not None:
-        return flush_by_name(task_context(), session, only_due=only_due)
-    return flush_due_by_name(task_context(), account_id)
+        return flush_by_name(task_context(), session, account_id=account(account_id), only_due=only_due)
+    return flush_due(task_context(), account_id=account(account_id))

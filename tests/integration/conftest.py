@@ -229,7 +229,7 @@ class World:
             "owner": (Role.OWNER, False, None),
         }
         sealed = self.context.vault.seal(Secrets({}, ()))
-        with self.context.uow.begin(None) as tx:
+        with self.context.uow.begin(made.account_id) as tx:
             tx.session.add(AccountRow(id=made.account_id, name=name))
             tx.session.flush()
             for person, (role, can_cover, member) in people.items():

@@ -27,11 +27,10 @@ def add_account(name: Annotated[str, typer.Argument(help="Its name.")], as_json:
 @account_app.command("list")
 def list_accounts(as_json: AsJson = False) -> None:
     """List the accounts."""
-    with context().uow.begin(None) as tx:
-        rows = [
-            {"id": str(row.id), "name": row.name, "created_at": row.created_at.isoformat()}
-            for row in accounts.list_accounts(tx)
-        ]
+    rows = [
+        {"id": str(row.id), "name": row.name, "created_at": row.created_at.isoformat()}
+        for row in accounts.list_accounts(context())
+    ]
     print_rows(rows, as_json=as_json, empty="no accounts yet: ticketwalk account add NAME")
 
 
@@ -59,18 +58,17 @@ def add_user(
 @user_app.command("list")
 def list_users(account: OfAccount = None, as_json: AsJson = False) -> None:
     """List users."""
-    with context().uow.begin(None) as tx:
-        rows = [
-            {
-                "id": str(row.id),
-                "account_id": str(row.account_id),
-                "email": row.email,
-                "role": row.role,
-                "can_cover_l1": row.can_cover_l1,
-                "psa_member_id": row.psa_member_id,
-            }
-            for row in accounts.list_users(tx, account)
-        ]
+    rows = [
+        {
+            "id": str(row.id),
+            "account_id": str(row.account_id),
+            "email": row.email,
+            "role": row.role,
+            "can_cover_l1": row.can_cover_l1,
+            "psa_member_id": row.psa_member_id,
+        }
+        for row in accounts.list_users(context(), account)
+    ]
     print_rows(
         rows,
         as_json=as_json,

@@ -11,7 +11,7 @@ from worker.cli.documents import read_file
 from worker.cli.output import AsJson, OfAccount, print_record, print_rows
 from worker.cli.session import context, settings
 from worker.errors import Refusal
-from worker.services import accounts, lookup
+from worker.services import accounts, lookup, routing
 
 app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
 
@@ -51,18 +51,17 @@ def add(
 @app.command("list")
 def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
     """List connections; never their secrets."""
-    with context().uow.begin(None) as tx:
-        rows: list[dict[str, Any]] = [
-            {
-                "id": str(row.id),
-                "account_id": str(row.account_id),
-                "name": row.name,
-                "provider": row.provider,
-                "base_url": row.base_url,
-                "webhook_url": _webhook_url(row.provider, str(row.id)),
-            }
-            for row in accounts.list_connections(tx, account)
-        ]
+    rows: list[dict[str, Any]] = [
+        {
+            "id": str(row.id),
+            "account_id": str(row.account_id),
+            "name": row.name,
+            "provider": row.provider,
+            "base_url": row.base_url,
+            "webhook_url": _webhook_url(row.provider, str(row.id)),
+        }
+        for row in accounts.list_connections(context(), account)
+    ]
     print_rows(rows, as_json=as_json, empty="no connections yet: ticketwalk connection add --help")
 
 
@@ -70,7 +69,7 @@ def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
 def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> None:
     """Try a connection's credentials with a harmless read."""
     service = context()
-    with service.uow.begin(None) as tx:
+    with service.uow.begin(routing.account_of_connection(service, name)) as tx:
         row = lookup.connection(tx, name)
         link = accounts.open_link(service, row)
     try:

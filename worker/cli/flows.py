@@ -9,7 +9,7 @@ from worker.cli.accounts import InAccount
 from worker.cli.documents import read_file
 from worker.cli.output import AsJson, OfAccount, print_json, print_record, print_rows, printable
 from worker.cli.session import context
-from worker.services import flows, lookup
+from worker.services import flows, lookup, routing
 
 app = typer.Typer(name="flow", help="Authored troubleshooting flows.", no_args_is_help=True)
 
@@ -46,16 +46,15 @@ def import_flow(
 @app.command("list")
 def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
     """List flows with their newest version."""
-    with context().uow.begin(None) as tx:
-        rows = [
-            {
-                "id": str(line.flow_id),
-                "account_id": str(line.account_id),
-                "name": line.name,
-                "version": line.newest_version,
-            }
-            for line in flows.list_flows(tx, account)
-        ]
+    rows = [
+        {
+            "id": str(line.flow_id),
+            "account_id": str(line.account_id),
+            "name": line.name,
+            "version": line.newest_version,
+        }
+        for line in flows.list_flows(context(), account)
+    ]
     print_rows(rows, as_json=as_json, empty="no flows yet: ticketwalk flow import --account NAME FILE")
 
 
@@ -64,8 +63,9 @@ def show(
     name: Annotated[str, typer.Argument(help="Name or id.")], account: InAccount, as_json: AsJson = False
 ) -> None:
     """Show the newest version of a flow."""
-    with context().uow.begin(None) as tx:
-        account_id = lookup.account(tx, account).id
+    service = context()
+    account_id = routing.account_named(service, account)
+    with service.uow.begin(account_id) as tx:
         flow, version = lookup.newest_flow_version(tx, name, account_id=account_id)
         document = {"name": flow.name, "version": version.version, **version.tree}
     if as_json:

@@ -91,5 +91,5 @@ def _act(
 
 
 def _in_state(service: Context, model: type[repair.Row], state: str, *, limit: int) -> list[int]:
-    with service.uow.begin(None) as tx:
+    with service.uow.across() as tx:
         return repair.kept(tx, model, [state], limit=limit)

@@ -1,11 +1,14 @@
-"""The engine: one per process, and always the application's role inside a transaction."""
+"""The engine: one per process, and always a role of the service's own inside a transaction."""
 
-from typing import Any
+from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 
-#: Owns nothing and bypasses nothing. Made by the first migration.
+#: Works in one account at a time. Owns nothing and bypasses nothing. Made by revision 0001.
 APPLICATION_ROLE = "ticketwalk_app"
+#: Finds out whose a row is and what is due, in all accounts; reads no content. Made by revision 0002.
+ROUTER_ROLE = "ticketwalk_router"
 #: Bounds every statement, since nothing else stops a task in a threads pool. Milliseconds.
 STATEMENT_TIMEOUT_MS = 30_000
 #: How long a turn waits for a ticket that another worker holds, before it leaves it to that worker.
@@ -25,10 +28,24 @@ _NOTICE_DEATH = {
 }
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """Return an engine whose every transaction runs as the application's role.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """As whom a transaction runs. Without an account the application's role sees and writes nothing."""
 
-    The role is set per transaction, not per connection, so that it also holds behind PgBouncer.
+    role: str = APPLICATION_ROLE
+    account_id: UUID | None = None
+
+
+#: Execution option of a connection that says as whom its next transactions run.
+IDENTITY_OPTION = "ticketwalk_identity"
+_NOBODY = Identity()
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """Return an engine whose every transaction runs as a role of the service's own.
+
+    Role, account and time-outs are set per transaction, not per connection, so that they also hold behind
+    PgBouncer, and in one statement, so that they cost one round trip.
     """
     engine = create_engine(
         url,
@@ -46,7 +63,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
             "prepare_threshold": None,
         },
     )
-    event.listen(engine, "begin", _enter_role)
+    event.listen(engine, "begin", _enter)
     return engine
 
 
@@ -55,16 +72,21 @@ def make_owner_engine(url: str) -> Engine:
     return create_engine(url, hide_parameters=True, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
 
 
-def _enter_role(connection: Connection) -> None:
-    connection.execute(_ENTER_ROLE, _ENTER_ROLE_VALUES)
+def enter_account(connection: Connection, account_id: UUID) -> None:
+    """Have the rest of the transaction see and write this account's rows only."""
+    connection.exec_driver_sql(_ENTER_ACCOUNT, {"account": str(account_id)})
 
 
-_ENTER_ROLE = text(
-    "SELECT set_config('role', :role, true), "
-    "set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+def _enter(connection: Connection) -> None:
+    identity: Identity = connection.get_execution_options().get(IDENTITY_OPTION, _NOBODY)
+    connection.exec_driver_sql(
+        _ENTER, {"role": identity.role, "account": str(identity.account_id or ""), **_TIMEOUTS}
+    )
+
+
+_ENTER_ACCOUNT = "SELECT set_config('ticketwalk.account_id', %(account)s, true)"
+_ENTER = (
+    "SELECT set_config('role', %(role)s, true), set_config('ticketwalk.account_id', %(account)s, true), "
+    "set_config('statement_timeout', %(statement)s, true), set_config('lock_timeout', %(lock)s, true)"
 )
-_ENTER_ROLE_VALUES: dict[str, Any] = {
-    "role": APPLICATION_ROLE,
-    "statement": str(STATEMENT_TIMEOUT_MS),
-    "lock": str(LOCK_TIMEOUT_MS),
-}
+_TIMEOUTS = {"statement": str(STATEMENT_TIMEOUT_MS), "lock": str(LOCK_TIMEOUT_MS)}

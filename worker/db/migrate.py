@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from worker.db.engine import APPLICATION_ROLE, make_owner_engine
+from worker.db.engine import APPLICATION_ROLE, ROUTER_ROLE, make_owner_engine
 from worker.errors import ConfigurationError, StoreUnavailableError
 
 #: Any constant of our own: all migrating processes of one database queue up behind it.
@@ -43,7 +43,7 @@ def migrate(database_url: str) -> str:
         raise ConfigurationError(
             f"PostgreSQL refuses the migration ({_first_line(error)}); its user must own the schema and "
             f"may create roles, or a superuser runs once: CREATE ROLE {APPLICATION_ROLE} NOLOGIN; "
-            f"GRANT {APPLICATION_ROLE} TO <user>"
+            f"CREATE ROLE {ROUTER_ROLE} NOLOGIN; GRANT {APPLICATION_ROLE}, {ROUTER_ROLE} TO <user>"
         ) from error
     finally:
         engine.dispose()

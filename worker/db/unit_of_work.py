@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import DateTime, Engine, func, select, text
+from sqlalchemy import DateTime, Engine, func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from worker.crash_points import Commit, reach
+from worker.db.engine import IDENTITY_OPTION, ROUTER_ROLE, Identity, enter_account
 from worker.errors import StoreUnavailableError
 
 
@@ -39,12 +40,11 @@ class Publisher(Protocol):
     def publish(self, hints: Sequence[Hint]) -> None: ...
 
 
-class Transaction:
-    """An open transaction of one tenant (None: the service itself, across tenants)."""
+class Open:
+    """What every open transaction has: a session, the database's clock, and hints for after the commit."""
 
-    def __init__(self, session: Session, tenant: UUID | None) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.tenant = tenant
         self.hints: list[Hint] = []
 
     @cached_property
@@ -74,6 +74,30 @@ class Transaction:
             self.hints.append(hint)
 
 
+class Transaction(Open):
+    """An open transaction of one account: the store shows and takes no other account's rows."""
+
+    def __init__(self, session: Session, account_id: UUID) -> None:
+        super().__init__(session)
+        self.account_id = account_id
+
+    def turn_to(self, account_id: UUID) -> None:
+        """Go on in another account: only where rows of several are to be committed together."""
+        if account_id == self.account_id:
+            return
+        self.session.flush()
+        self.session.expunge_all()
+        enter_account(self.session.connection(), account_id)
+        self.account_id = account_id
+
+
+class Across(Open):
+    """An open transaction over all accounts. It sees ids, names, states and times, and no content.
+
+    What it finds is read and changed in a `Transaction` of the account it belongs to.
+    """
+
+
 class UnitOfWork:
     """Opens transactions and publishes their hints after the commit."""
 
@@ -82,24 +106,42 @@ class UnitOfWork:
         self._publisher = publisher
 
     @contextmanager
-    def begin(self, tenant: UUID | None, *, at: Commit | None = None) -> Iterator[Transaction]:
+    def begin(self, account_id: UUID, *, at: Commit | None = None) -> Iterator[Transaction]:
         """Open one transaction; commit at the end, roll back on any error, then publish its hints.
 
         `at` names a boundary that tests let the process die at (`worker.crash_points`).
         Raises StoreUnavailableError where Postgres could not be reached at all.
         """
+        with self._session(Identity(account_id=account_id)) as session:
+            transaction = Transaction(session, account_id)
+            yield transaction
+            _commit(session, at)
+        self._publish(transaction)
+
+    @contextmanager
+    def across(self, *, at: Commit | None = None) -> Iterator[Across]:
+        """Open one transaction over all accounts, as `begin` does for one."""
+        with self._session(Identity(role=ROUTER_ROLE)) as session:
+            transaction = Across(session)
+            yield transaction
+            _commit(session, at)
+        self._publish(transaction)
+
+    @contextmanager
+    def _session(self, identity: Identity) -> Iterator[Session]:
         with Session(self._engine, expire_on_commit=False) as session:
             try:
-                session.execute(_SET_TENANT, {"tenant": str(tenant or "")})
+                session.connection(execution_options={IDENTITY_OPTION: identity})
             except (OperationalError, PoolTimeoutError) as error:
                 raise StoreUnavailableError("PostgreSQL does not answer") from error
-            transaction = Transaction(session, tenant)
-            yield transaction
-            reach(at and at.before)
-            session.commit()
-        reach(at and at.after)
+            yield session
+
+    def _publish(self, transaction: Open) -> None:
         if transaction.hints:
             self._publisher.publish(transaction.hints)
 
 
-_SET_TENANT = text("SELECT set_config('ticketwalk.account_id', :tenant, true)")
+def _commit(session: Session, at: Commit | None) -> None:
+    reach(at and at.before)
+    session.commit()
+    reach(at and at.after)

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from integrations.ports import Link
 from worker.db.models import AccountRow, ConnectionRow, UserRow
-from worker.db.unit_of_work import Transaction
 from worker.domain.text import check_name, storable_json
 from worker.domain.triggers import parse_rules
 from worker.domain.words import Role
 from worker.errors import Refusal
-from worker.services import lookup
+from worker.services import routing
 from worker.services.context import Context
 from worker.services.vault import Secrets
 
@@ -36,7 +35,9 @@ class NewConnection:
 def add_account(context: Context, name: str) -> UUID:
     """Make an account. Refuses a name that is taken."""
     _refuse_unusable("the account's name", name)
-    return _insert(context, AccountRow(name=name), taken=f'there is an account "{name}" already')
+    # its id is made here: a row is written only in the account that it belongs to
+    row = AccountRow(id=uuid4(), name=name)
+    return _insert(context, row, row.id, taken=f'there is an account "{name}" already')
 
 
 def add_user(
@@ -48,8 +49,7 @@ def add_user(
         _refuse_unusable("the PSA member", psa_member)
     if "@" not in email:
         raise Refusal("invalid", f'"{email}" is no email address')
-    with context.uow.begin(None) as tx:
-        account_id = lookup.account(tx, account).id
+    account_id = routing.account_named(context, account)
     row = UserRow(
         account_id=account_id,
         email=email,
@@ -57,7 +57,7 @@ def add_user(
         can_cover_l1=can_cover_l1,
         psa_member_id=psa_member,
     )
-    return _insert(context, row, taken=f'the account has a user "{email}" already')
+    return _insert(context, row, account_id, taken=f'the account has a user "{email}" already')
 
 
 def add_connection(context: Context, new: NewConnection) -> UUID:
@@ -80,8 +80,7 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         provider.check_link(_link("new", new.base_url, secrets, context))
     except ValueError as error:
         raise Refusal("invalid", str(error)) from None
-    with context.uow.begin(None) as tx:
-        account_id = lookup.account(tx, new.account).id
+    account_id = routing.account_named(context, new.account)
     row = ConnectionRow(
         account_id=account_id,
         provider=new.provider,
@@ -90,7 +89,7 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         secrets=context.vault.seal(secrets),
         rules=rules,
     )
-    return _insert(context, row, taken=f'the account has a connection "{new.name}" already')
+    return _insert(context, row, account_id, taken=f'the account has a connection "{new.name}" already')
 
 
 def open_link(context: Context, row: ConnectionRow) -> Link:
@@ -98,25 +97,22 @@ def open_link(context: Context, row: ConnectionRow) -> Link:
     return _link(str(row.id), row.base_url, context.vault.open(row.secrets), context)
 
 
-def list_accounts(tx: Transaction) -> Sequence[AccountRow]:
+def list_accounts(context: Context) -> Sequence[AccountRow]:
     """Return all accounts by name."""
-    return tx.session.scalars(select(AccountRow).order_by(AccountRow.name)).all()
+    with context.uow.across() as tx:
+        return tx.session.scalars(select(AccountRow).order_by(AccountRow.name)).all()
 
 
-def list_users(tx: Transaction, account: str | None) -> Sequence[UserRow]:
+def list_users(context: Context, account: str | None) -> Sequence[UserRow]:
     """Return the users of one account, or of all."""
-    query = select(UserRow).order_by(UserRow.account_id, UserRow.email)
-    if account:
-        query = query.where(UserRow.account_id == lookup.account(tx, account).id)
-    return tx.session.scalars(query).all()
+    query = select(UserRow).order_by(UserRow.email)
+    return [row for tx in routing.each_account(context, account) for row in tx.session.scalars(query)]
 
 
-def list_connections(tx: Transaction, account: str | None) -> Sequence[ConnectionRow]:
+def list_connections(context: Context, account: str | None) -> Sequence[ConnectionRow]:
     """Return the connections of one account, or of all; secrets stay sealed."""
-    query = select(ConnectionRow).order_by(ConnectionRow.account_id, ConnectionRow.name)
-    if account:
-        query = query.where(ConnectionRow.account_id == lookup.account(tx, account).id)
-    return tx.session.scalars(query).all()
+    query = select(ConnectionRow).order_by(ConnectionRow.name)
+    return [row for tx in routing.each_account(context, account) for row in tx.session.scalars(query)]
 
 
 def _refuse_unusable(what: str, name: str) -> None:
@@ -142,9 +138,11 @@ def _link(connection_id: str, base_url: str, secrets: Secrets, context: Context)
     )
 
 
-def _insert(context: Context, row: AccountRow | UserRow | ConnectionRow, *, taken: str) -> UUID:
+def _insert(
+    context: Context, row: AccountRow | UserRow | ConnectionRow, account_id: UUID, *, taken: str
+) -> UUID:
     try:
-        with context.uow.begin(None) as tx:
+        with context.uow.begin(account_id) as tx:
             tx.session.add(row)
     except IntegrityError as error:
         raise Refusal("taken", taken) from error

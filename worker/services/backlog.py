@@ -19,7 +19,7 @@ class BacklogLine:
 
 def backlog(context: Context) -> list[BacklogLine]:
     """Return how much is open, parked or refused."""
-    with context.uow.begin(None) as tx:
+    with context.uow.across() as tx:
         return [BacklogLine(*row) for row in tx.session.execute(_BACKLOG)]
 
 

@@ -16,7 +16,7 @@ def drained(context: Context, queue: str) -> None:
     """Note that a canary came through this queue."""
     if queue not in QUEUES:
         raise Refusal("invalid", f"there is no such queue; known are {', '.join(QUEUES)}")
-    with context.uow.begin(None) as tx:
+    with context.uow.across() as tx:
         statement = insert(CanaryRow).values(queue=queue, drained_at=func.now())
         tx.session.execute(
             statement.on_conflict_do_update(
@@ -27,6 +27,6 @@ def drained(context: Context, queue: str) -> None:
 
 def ages(context: Context) -> dict[str, float]:
     """Return for each queue the age of its newest canary, in seconds."""
-    with context.uow.begin(None) as tx:
+    with context.uow.across() as tx:
         age = func.extract("epoch", func.now() - CanaryRow.drained_at)
         return {queue: float(seconds) for queue, seconds in tx.session.execute(select(CanaryRow.queue, age))}

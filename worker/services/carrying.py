@@ -7,16 +7,14 @@ from threading import Event
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from worker.crash_points import Commit
-from worker.db.models import CommandRow, NoteDraftRow
+from worker.db.models import CommandRow, SessionRow
 from worker.domain.requests import read_request
 from worker.domain.words import CommandType, Outcome
 from worker.errors import Refusal
-from worker.services import lanes, views
+from worker.services import lanes, routing, views
 from worker.services.context import Context
-from worker.services.filing import Filed, Lane, NewCommand, file_request, find_place
+from worker.services.filing import Filed, Lane, NewCommand, account_of_request, file_request, find_place
 from worker.services.notes.saves import Save, Saved, direct_save
 from worker.services.notes.saving import save_drafts
 
@@ -65,10 +63,7 @@ def save_by_hand(context: Context, command: NewCommand) -> dict[str, Any] | None
     save = direct_save(command.request)
     if save is None or command.request.connection is not None:
         return None
-    with context.uow.begin(None) as tx:
-        account_id = tx.session.scalars(
-            select(NoteDraftRow.account_id).where(NoteDraftRow.session_id == save.session_id)
-        ).one_or_none()
+    account_id = routing.find_account(context, SessionRow, save.session_id)
     if account_id is None:
         return None
     saved = context.together.add(account_id, save, partial(_write_saves, context))
@@ -88,7 +83,7 @@ def preview_by_hand(
 ) -> dict[str, Any]:
     """Check a command that a person gave, against the store too, and change nothing."""
     command = command_by_hand(command_type, arguments, default_key="preview")
-    with context.uow.begin(None) as tx:
+    with context.uow.begin(account_of_request(context, command.request)) as tx:
         place = find_place(tx, command.request)
         tx.session.rollback()
     return {"command": command_type.value, "ticket": place.external_id, "ticket_kind": place.kind.value}
@@ -113,15 +108,17 @@ MAX_KEY_LENGTH = 200
 
 def _filed(context: Context, arguments: Mapping[str, Any]) -> Filed:
     """Return the command that a hint names."""
-    if not isinstance(arguments["command_id"], int):
+    command_id = arguments["command_id"]
+    if not isinstance(command_id, int):
         raise Refusal("invalid", "command_id is no number")
     unknown = arguments.keys() - _SHOWN - {"command_id"}
     if unknown:
         raise Refusal("invalid", f"a call with a command_id takes nothing else (got {min(unknown)})")
-    with context.uow.begin(_account(arguments)) as tx:
-        row = tx.session.get(CommandRow, arguments["command_id"])
-        if row is None or str(row.account_id) != arguments.get("account_id", str(row.account_id)):
-            raise Refusal("unknown_command", f"there is no command {arguments['command_id']}")
+    account_id = _account(arguments) or routing.account_of(context, CommandRow, command_id)
+    with context.uow.begin(account_id) as tx:
+        row = tx.session.get(CommandRow, command_id)
+        if row is None:
+            raise routing.unknown(CommandRow, command_id)
         return Filed(row.id, Lane(row.account_id, row.ticket_id), repeated=False)
 
 

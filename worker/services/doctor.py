@@ -1,15 +1,18 @@
 """Examine the service: one line per thing that must be right."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from uuid import uuid4
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from worker.db.migrate import revision
-from worker.db.models import ConnectionRow
+from worker.db.models import TENANT_TABLES, ConnectionRow
 from worker.errors import TicketwalkError
+from worker.services import routing
 from worker.services.context import Context
 from worker.settings import Settings
 
@@ -33,6 +36,7 @@ def examine(settings: Settings, context: Context, *, ping_broker: Callable[[], N
         _attempt("secret keys", lambda: f"{len(settings.keys())} (the first one encrypts)"),
         _attempt("postgres", lambda: _postgres(context)),
         _attempt("schema", lambda: _schema(settings)),
+        _attempt("tenants", lambda: _tenants(context)),
         _attempt("redis", lambda: _broker(ping_broker)),
         _attempt("connections", lambda: _connections(context)),
         _versions(),
@@ -65,10 +69,12 @@ def _settings(settings: Settings) -> Check:
 
 
 def _postgres(context: Context) -> str:
-    with context.uow.begin(None) as tx:
-        query = text("SELECT current_setting('server_version'), current_user")
+    query = text("SELECT current_setting('server_version'), current_user")
+    with context.uow.begin(uuid4()) as tx:
         server, role = tx.session.execute(query).one()
-    return f"PostgreSQL {server}, as role {role}"
+    with context.uow.across() as across:
+        _, router = across.session.execute(query).one()
+    return f"PostgreSQL {server}, as roles {role} and {router}"
 
 
 def _schema(settings: Settings) -> str:
@@ -76,6 +82,20 @@ def _schema(settings: Settings) -> str:
     if in_force != newest:
         raise TicketwalkError(f"revision {in_force or 'none'} is in force, not {newest}: ticketwalk migrate")
     return f"revision {in_force}"
+
+
+def _tenants(context: Context) -> str:
+    """A table that somebody opened, or restored without its policies, would show every account's rows."""
+    walled = text(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+        "AND relrowsecurity AND relforcerowsecurity"
+    )
+    with context.uow.across() as across:
+        standing = set(across.session.scalars(walled))
+    open_tables = sorted(TENANT_TABLES - standing)
+    if open_tables:
+        raise TicketwalkError(f"row-level security is not in force on {', '.join(open_tables)}")
+    return f"row-level security is in force on {len(TENANT_TABLES)} tables"
 
 
 def _broker(ping_broker: Callable[[], None]) -> str:
@@ -87,13 +107,12 @@ def _broker(ping_broker: Callable[[], None]) -> str:
 
 
 def _connections(context: Context) -> str:
-    with context.uow.begin(None) as tx:
-        rows = tx.session.execute(
-            select(ConnectionRow.provider, func.count()).group_by(ConnectionRow.provider)
-        ).all()
-        for row in tx.session.scalars(select(ConnectionRow)):
-            context.vault.open(row.secrets)
-    listed = ", ".join(f"{count} {provider}" for provider, count in rows)
+    counts: Counter[str] = Counter()
+    for tx in routing.each_account(context):
+        for provider, secrets in tx.session.execute(select(ConnectionRow.provider, ConnectionRow.secrets)):
+            context.vault.open(secrets)
+            counts[provider] += 1
+    listed = ", ".join(f"{count} {provider}" for provider, count in sorted(counts.items()))
     return f"{listed or 'none yet'}; every secret opens"
 
 

@@ -13,7 +13,7 @@ from worker.db.unit_of_work import Transaction
 from worker.domain.requests import Request
 from worker.domain.words import CommandType, SessionKind, TicketKind
 from worker.errors import Refusal
-from worker.services import lookup
+from worker.services import lookup, routing
 from worker.services.context import Context
 
 
@@ -55,16 +55,37 @@ class Filed:
     repeated: bool = False
 
 
-def file_request(context: Context, command: NewCommand, *, wake: bool = True) -> Filed:
-    """File one command in a transaction of its own. `wake`: unless the caller carries it out at once."""
-    with context.uow.begin(None) as tx:
-        place = find_place(tx, command.request)
-    with context.uow.begin(place.lane.account_id) as tx:
-        return file(tx, place, [command], wake=wake)[0]
+def file_request(
+    context: Context, command: NewCommand, *, account_id: UUID | None = None, wake: bool = True
+) -> Filed:
+    """File one command in a transaction of its own, in the account that its request names unless told.
+
+    `wake`: unless the caller carries it out at once.
+    """
+    account_id = account_id or account_of_request(context, command.request)
+    with context.uow.begin(account_id) as tx:
+        return file(tx, find_place(tx, command.request), [command], wake=wake)[0]
+
+
+def account_of_request(context: Context, request: Request) -> UUID:
+    """Return the account that a request belongs to: of the first thing it names.
+
+    What else it names is looked for in that account only, where another account's is unknown.
+    """
+    if request.account is not None:
+        return routing.account_named(context, request.account)
+    if request.connection is not None:
+        return routing.account_of_connection(context, request.connection)
+    if request.session is None:
+        raise Refusal("invalid", "say which connection or which account the ticket is of")
+    account_id = routing.find_account(context, SessionRow, request.session)
+    if account_id is None:
+        raise _unknown_session(request.session)
+    return account_id
 
 
 def find_place(tx: Transaction, request: Request) -> Place:
-    """Return where a request belongs; a ticket seen for the first time gets its row."""
+    """Return where a request of this account belongs; a ticket seen for the first time gets its row."""
     if request.session is not None:
         return _place_of_session(tx, request)
     return _place_of_ticket(tx, request)
@@ -172,16 +193,16 @@ def _standing(tx: Transaction, place: Place, command: NewCommand) -> Filed | Ref
 
 def _place_of_session(tx: Transaction, request: Request) -> Place:
     query = (
-        select(SessionRow.id, SessionRow.account_id, TicketRow)
+        select(SessionRow.id, TicketRow)
         .join(TicketRow, TicketRow.id == SessionRow.ticket_id)
-        .where(SessionRow.id == request.session)
+        .where(SessionRow.account_id == tx.account_id, SessionRow.id == request.session)
     )
     found = tx.session.execute(query).one_or_none()
-    if found is None or not _agrees(tx, request, found[1], found[2]):
-        raise Refusal("unknown_session", f"there is no walk session {request.session} here")
-    session_id, account_id, ticket = found
+    if found is None or not _agrees(tx, request, found[1]):
+        raise _unknown_session(request.session)
+    session_id, ticket = found
     return Place(
-        lane=Lane(account_id, ticket.id),
+        lane=Lane(tx.account_id, ticket.id),
         external_id=ticket.external_id,
         kind=TicketKind(ticket.kind),
         connection_id=ticket.connection_id,
@@ -189,48 +210,40 @@ def _place_of_session(tx: Transaction, request: Request) -> Place:
     )
 
 
-def _agrees(tx: Transaction, request: Request, account_id: UUID, ticket: TicketRow) -> bool:
-    """Return whether the account, connection and ticket that came along are the session's own."""
-    if request.account is not None and lookup.account(tx, request.account).id != account_id:
-        return False
+def _unknown_session(session_id: UUID | None) -> Refusal:
+    return Refusal("unknown_session", f"there is no walk session {session_id} here")
+
+
+def _agrees(tx: Transaction, request: Request, ticket: TicketRow) -> bool:
+    """Return whether the connection and ticket that came along are the session's own."""
     if request.connection is not None:
         connection = lookup.connection(tx, request.connection)
-        if connection.account_id != account_id or ticket.connection_id not in (None, connection.id):
+        if ticket.connection_id not in (None, connection.id):
             return False
     return request.ticket is None or request.ticket == ticket.external_id
 
 
 def _place_of_ticket(tx: Transaction, request: Request) -> Place:
     assert request.ticket is not None  # the model asks for a ticket or a session
-    account_id, connection_id = _owner(tx, request)
+    connection_id = lookup.connection(tx, request.connection).id if request.connection else None
     if request.ticket_kind is TicketKind.PSA and connection_id is None:
         raise Refusal(
             "invalid", "a PSA ticket needs its connection; an internal one says ticket_kind internal"
         )
-    ticket_id = _ticket_id(tx, request, account_id, connection_id)
+    ticket_id = _ticket_id(tx, request, connection_id)
     return Place(
-        lane=Lane(account_id, ticket_id),
+        lane=Lane(tx.account_id, ticket_id),
         external_id=request.ticket,
         kind=request.ticket_kind,
         connection_id=connection_id,
     )
 
 
-def _owner(tx: Transaction, request: Request) -> tuple[UUID, UUID | None]:
-    account_id = lookup.account(tx, request.account).id if request.account else None
-    if request.connection:
-        connection = lookup.connection(tx, request.connection, account_id=account_id)
-        return connection.account_id, connection.id
-    if account_id is None:
-        raise Refusal("invalid", "say which connection or which account the ticket is of")
-    return account_id, None
-
-
-def _ticket_id(tx: Transaction, request: Request, account_id: UUID, connection_id: UUID | None) -> UUID:
+def _ticket_id(tx: Transaction, request: Request, connection_id: UUID | None) -> UUID:
     tx.session.execute(
         insert(TicketRow)
         .values(
-            account_id=account_id,
+            account_id=tx.account_id,
             connection_id=connection_id,
             kind=request.ticket_kind.value,
             external_id=request.ticket,
@@ -238,7 +251,7 @@ def _ticket_id(tx: Transaction, request: Request, account_id: UUID, connection_i
         .on_conflict_do_nothing()
     )
     query = select(TicketRow.id).where(
-        TicketRow.account_id == account_id,
+        TicketRow.account_id == tx.account_id,
         TicketRow.kind == request.ticket_kind.value,
         TicketRow.external_id == request.ticket,
     )

@@ -13,7 +13,7 @@ from worker.db.unit_of_work import Transaction
 from worker.domain.flow import FlowTree, parse_tree
 from worker.domain.text import check_name
 from worker.errors import Refusal
-from worker.services import lookup
+from worker.services import routing
 from worker.services.context import Context
 
 
@@ -51,8 +51,7 @@ def read_document(document: Any) -> tuple[str, FlowTree]:
 def import_flow(context: Context, *, account: str, document: Any) -> ImportedFlow:
     """Bring in a flow: a new one, a new version of one, or nothing where the tree did not change."""
     name, tree = read_document(document)
-    with context.uow.begin(None) as tx:
-        account_id = lookup.account(tx, account).id
+    account_id = routing.account_named(context, account)
     with context.uow.begin(account_id) as tx:
         flow_id = _flow_id(tx, account_id, name)
         newest = _newest(tx, flow_id)
@@ -67,24 +66,24 @@ def import_flow(context: Context, *, account: str, document: Any) -> ImportedFlo
 def import_proposal(context: Context, *, account: str, document: Any) -> UUID:
     """Bring in an AI-built flow proposal; each import is a proposal of its own."""
     title, tree = read_document(document)
-    with context.uow.begin(None) as tx:
-        account_id = lookup.account(tx, account).id
+    account_id = routing.account_named(context, account)
+    with context.uow.begin(account_id) as tx:
         row = FlowProposalRow(account_id=account_id, title=title, tree=tree.model_dump(mode="json"))
         tx.session.add(row)
     return row.id
 
 
-def list_flows(tx: Transaction, account: str | None) -> Sequence[FlowLine]:
+def list_flows(context: Context, account: str | None) -> Sequence[FlowLine]:
     """Return the flows of one account, or of all, with their newest version."""
     query = (
         select(FlowRow.id, FlowRow.account_id, FlowRow.name, func.max(FlowVersionRow.version))
         .join(FlowVersionRow, FlowVersionRow.flow_id == FlowRow.id)
         .group_by(FlowRow.id)
-        .order_by(FlowRow.account_id, FlowRow.name)
+        .order_by(FlowRow.name)
     )
-    if account:
-        query = query.where(FlowRow.account_id == lookup.account(tx, account).id)
-    return [FlowLine(*row) for row in tx.session.execute(query)]
+    return [
+        FlowLine(*row) for tx in routing.each_account(context, account) for row in tx.session.execute(query)
+    ]
 
 
 def _flow_id(tx: Transaction, account_id: UUID, name: str) -> UUID:

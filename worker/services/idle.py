@@ -16,8 +16,8 @@ RUN_LIMIT = 500
 def abandon_idle(context: Context) -> int:
     """File an abandon for each idle walk, keyed by its last touch. Return how many were filed."""
     touched_at = func.coalesce(SessionRow.last_step_at, SessionRow.started_at)
-    with context.uow.begin(None) as tx:
-        query = select(SessionRow.id, touched_at).where(
+    with context.uow.across() as tx:
+        query = select(SessionRow.account_id, SessionRow.id, touched_at).where(
             SessionRow.status == SessionStatus.ACTIVE, touched_at <= tx.now - IDLE_AFTER
         )
         idle = tx.session.execute(query.order_by(touched_at).limit(RUN_LIMIT)).all()
@@ -29,7 +29,8 @@ def abandon_idle(context: Context) -> int:
                 type=CommandType.ABANDON,
                 request=Abandon(session=session_id, reason="untouched for 24 hours", untouched_since=at),
             ),
+            account_id=account_id,
         )
-        for session_id, at in idle
+        for account_id, session_id, at in idle
     ]
     return sum(not entry.repeated for entry in filed)

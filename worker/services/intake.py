@@ -1,6 +1,6 @@
 """Store deliveries: accepted means stored. Many at once share one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,7 +13,11 @@ from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
+from worker.services import routing
 from worker.services.context import Context
+
+#: Connection and dedupe key: what makes two deliveries the same one.
+_Key = tuple[UUID, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,10 @@ class Stored:
 
 def connection_by_id(context: Context, connection_id: UUID) -> ConnectionRow | None:
     """Return the connection that a webhook URL names, with its sealed secrets."""
-    with context.uow.begin(None) as tx:
+    account_id = routing.find_account(context, ConnectionRow, connection_id)
+    if account_id is None:
+        return None
+    with context.uow.begin(account_id) as tx:
         row = tx.session.get(ConnectionRow, connection_id)
         if row is not None:
             _ = row.secrets  # loaded here, since the row outlives the transaction
@@ -45,16 +52,20 @@ def connection_by_id(context: Context, connection_id: UUID) -> ConnectionRow | N
 
 
 def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
-    """Store deliveries in one transaction and wake workers for the new ones, in the given order."""
-    with context.uow.begin(None, at=Commit.DELIVERY) as tx:
-        statement = insert(DeliveryRow).values([_values(delivery) for delivery in deliveries])
-        returned = tx.session.execute(
-            statement.on_conflict_do_nothing().returning(
-                DeliveryRow.id, DeliveryRow.connection_id, DeliveryRow.dedupe_key
-            )
-        )
-        new = {(row.connection_id, row.dedupe_key): row.id for row in returned}
-        standing = _standing(tx, deliveries, new)
+    """Store deliveries in one transaction and wake workers for the new ones, in the given order.
+
+    Those of each account are written in that account; all of them share the commit.
+    """
+    by_account: dict[UUID, list[NewDelivery]] = {}
+    for delivery in deliveries:
+        by_account.setdefault(delivery.account_id, []).append(delivery)
+    new: dict[_Key, int] = {}
+    standing: dict[_Key, int] = {}
+    with context.uow.begin(deliveries[0].account_id, at=Commit.DELIVERY) as tx:
+        for account_id, of_account in by_account.items():
+            tx.turn_to(account_id)
+            new |= _insert(tx, of_account)
+            standing |= _standing(tx, of_account, new)
         _hint_lanes(tx, deliveries, new)
         stored = []
         for delivery in deliveries:
@@ -64,6 +75,16 @@ def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
             stored.append(Stored(new_id or standing[key], duplicate=new_id is None))
             standing.setdefault(key, stored[-1].delivery_id)
         return stored
+
+
+def _insert(tx: Transaction, deliveries: Sequence[NewDelivery]) -> dict[_Key, int]:
+    statement = insert(DeliveryRow).values([_values(delivery) for delivery in deliveries])
+    returned = tx.session.execute(
+        statement.on_conflict_do_nothing().returning(
+            DeliveryRow.id, DeliveryRow.connection_id, DeliveryRow.dedupe_key
+        )
+    )
+    return {(row.connection_id, row.dedupe_key): row.id for row in returned}
 
 
 def _values(delivery: NewDelivery) -> dict[str, object]:
@@ -81,9 +102,7 @@ def _values(delivery: NewDelivery) -> dict[str, object]:
     }
 
 
-def _standing(
-    tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tuple[UUID, str], int]
-) -> dict[tuple[UUID, str], int]:
+def _standing(tx: Transaction, deliveries: Sequence[NewDelivery], new: Mapping[_Key, int]) -> dict[_Key, int]:
     keys = {(delivery.connection_id, delivery.event.dedupe_key) for delivery in deliveries} - new.keys()
     if not keys:
         return {}
@@ -93,7 +112,7 @@ def _standing(
     return {(row[0], row[1]): row[2] for row in tx.session.execute(query)}
 
 
-def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: dict[tuple[UUID, str], int]) -> None:
+def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: Mapping[_Key, int]) -> None:
     """One wake-up per lane: interpreting one delivery interprets all of its lane."""
     woken: set[tuple[UUID, str]] = set()
     for delivery in deliveries:

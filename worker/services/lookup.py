@@ -5,11 +5,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 
 from worker.db.models import AccountRow, ConnectionRow, FlowRow, FlowVersionRow, UserRow
-from worker.db.unit_of_work import Transaction
+from worker.db.unit_of_work import Across, Transaction
 from worker.errors import Refusal
 
 
-def account(tx: Transaction, name: str) -> AccountRow:
+def account(tx: Across, name: str) -> AccountRow:
     """Return the account with this name or id."""
     row = tx.session.scalars(select(AccountRow).where(_named(AccountRow, name))).one_or_none()
     if row is None:
@@ -17,22 +17,29 @@ def account(tx: Transaction, name: str) -> AccountRow:
     return row
 
 
-def connection(tx: Transaction, name: str, *, account_id: UUID | None = None) -> ConnectionRow:
-    """Return the connection with this name or id, in this account where one is given."""
-    query = select(ConnectionRow).where(_named(ConnectionRow, name))
-    if account_id is not None:
-        query = query.where(ConnectionRow.account_id == account_id)
-    rows = tx.session.scalars(query.limit(2)).all()
-    if not rows:
-        raise Refusal(
-            "unknown_connection", f'there is no connection "{name}" (see: ticketwalk connection list)'
-        )
-    if len(rows) > 1:
+def owner_of_connection(tx: Across, name: str) -> UUID:
+    """Return the one account that has a connection of this name or id."""
+    query = select(ConnectionRow.account_id).where(_named(ConnectionRow, name))
+    owners = tx.session.scalars(query.limit(2)).all()
+    if not owners:
+        raise _unknown_connection(name)
+    if len(owners) > 1:
         raise Refusal(
             "ambiguous_connection",
             f'more than one account has a connection "{name}"; give its account or its id',
         )
-    return rows[0]
+    return owners[0]
+
+
+def connection(tx: Transaction, name: str) -> ConnectionRow:
+    """Return the account's connection with this name or id."""
+    query = select(ConnectionRow).where(
+        ConnectionRow.account_id == tx.account_id, _named(ConnectionRow, name)
+    )
+    row = tx.session.scalars(query).one_or_none()
+    if row is None:
+        raise _unknown_connection(name)
+    return row
 
 
 def user(tx: Transaction, name: str, *, account_id: UUID) -> UserRow:
@@ -68,6 +75,10 @@ def newest_flow_version(tx: Transaction, name: str, *, account_id: UUID) -> tupl
     if found is None:
         raise Refusal("unknown_flow", f'the account has no flow "{name}" (see: ticketwalk flow list)')
     return found[0], found[1]
+
+
+def _unknown_connection(name: str) -> Refusal:
+    return Refusal("unknown_connection", f'there is no connection "{name}" (see: ticketwalk connection list)')
 
 
 def _named(model: type[AccountRow | ConnectionRow | FlowRow], name: str) -> ColumnElement[bool]:

@@ -19,7 +19,8 @@ from worker.db.models import ConnectionRow, OutboxRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.outbox import MAX_LOST_ANSWERS, Failure, Verdict, after_failure, after_probe
 from worker.domain.words import OutboxKind, OutboxState
-from worker.errors import ConfigurationError, Refusal
+from worker.errors import ConfigurationError
+from worker.services import routing
 from worker.services.accounts import open_link
 from worker.services.context import Context
 
@@ -49,7 +50,11 @@ class Pushed:
 
 
 def push(context: Context, *, account_id: UUID | None, outbox_id: int) -> Pushed:
-    """Send an entry, or find out whether it was sent. Does nothing where it is not this entry's turn."""
+    """Send an entry, or find out whether it was sent. Does nothing where it is not this entry's turn.
+
+    Without an account the entry's own is found out; with one, an entry of another is refused.
+    """
+    account_id = account_id or routing.account_of(context, OutboxRow, outbox_id)
     try:
         claim = _claim(context, account_id, outbox_id)
     except ConfigurationError as error:
@@ -74,15 +79,15 @@ def push(context: Context, *, account_id: UUID | None, outbox_id: int) -> Pushed
     return _settle(context, claim, Verdict(OutboxState.SENT), external_id=external_id, probed=claim.probe)
 
 
-def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim | None:
+def _claim(context: Context, account_id: UUID, outbox_id: int) -> Claim | None:
     """Commit `sending` with the exact bytes, or a probe's lease, before any call is made.
 
     The row lock closes the race of two workers with the same hint; the second finds the lease running.
     """
     with context.uow.begin(account_id, at=Commit.SENDING) as tx:
         entry = tx.session.get(OutboxRow, outbox_id, with_for_update=True)
-        if entry is None or account_id not in (None, entry.account_id):
-            raise Refusal("unknown_entry", f"there is no outbox entry {outbox_id}")
+        if entry is None:
+            raise routing.unknown(OutboxRow, outbox_id)
         if entry.state not in _OPEN or entry.next_attempt_at > tx.now or _earlier_open(tx, entry):
             return None
         connection = tx.session.get_one(ConnectionRow, entry.connection_id)
@@ -106,7 +111,7 @@ def _claim(context: Context, account_id: UUID | None, outbox_id: int) -> Claim |
         return claim
 
 
-def _put_off(context: Context, account_id: UUID | None, outbox_id: int, error: ConfigurationError) -> Pushed:
+def _put_off(context: Context, account_id: UUID, outbox_id: int, error: ConfigurationError) -> Pushed:
     """Say on the entry what must be mended first, and look again later."""
     with context.uow.begin(account_id) as tx:
         entry = tx.session.get_one(OutboxRow, outbox_id, with_for_update=True)
@@ -246,7 +251,7 @@ def _report(claim: Claim, verdict: Verdict, reason: str | None, again_at: dateti
         log.warning("entry not pushed", **fields, reason=reason, again_at=again_at.isoformat())
 
 
-def _as_it_stands(context: Context, account_id: UUID | None, outbox_id: int) -> Pushed:
+def _as_it_stands(context: Context, account_id: UUID, outbox_id: int) -> Pushed:
     with context.uow.begin(account_id) as tx:
         entry = tx.session.get_one(OutboxRow, outbox_id)
         return Pushed(entry.id, OutboxState(entry.state), entry.external_id)

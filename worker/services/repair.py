@@ -7,13 +7,13 @@ since the keys of commands and the markers of notes still stand.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 
 from worker.db.models import AuditRow, CommandRow, DeliveryRow, OutboxRow, TicketRow
-from worker.db.unit_of_work import Transaction
+from worker.db.unit_of_work import Across, Transaction
 from worker.domain.words import CommandState, DeliveryState, OutboxState
+from worker.services import routing
 from worker.services.context import Context
 
 Row = DeliveryRow | CommandRow | OutboxRow
@@ -107,7 +107,7 @@ def discard_entries(context: Context, ids: Sequence[int], *, operator: str) -> l
     return [_repair(context, OutboxRow, row_id, discard, "outbox.discarded", operator) for row_id in ids]
 
 
-def kept(tx: Transaction, model: type[Row], states: Sequence[str], *, limit: int) -> list[int]:
+def kept(tx: Across, model: type[Row], states: Sequence[str], *, limit: int) -> list[int]:
     """Return the ids of the oldest rows in these states, for a repair of many."""
     query = select(model.id).where(model.state.in_(states)).order_by(model.id).limit(limit)
     return list(tx.session.scalars(query))
@@ -121,10 +121,7 @@ def _repair(
     action: str,
     operator: str,
 ) -> Repaired:
-    with context.uow.begin(None) as tx:
-        account_id: UUID | None = tx.session.scalars(
-            select(model.account_id).where(model.id == row_id)
-        ).one_or_none()
+    account_id = routing.find_account(context, model, row_id)
     if account_id is None:
         return Repaired(row_id, done=False, state="unknown")
     with context.uow.begin(account_id) as tx:

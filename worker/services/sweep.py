@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, text
 
 from integrations.ports import EventKind
 from worker.crash_points import Commit
-from worker.db.unit_of_work import Transaction
+from worker.db.unit_of_work import Across
 from worker.domain.queues import COMMANDS
 from worker.services.context import Context
 from worker.services.notes.flushing import hint_due_drafts
@@ -30,13 +30,13 @@ def sweep(context: Context) -> dict[str, int]:
     counts = {}
     for kind in _QUERIES:
         # a transaction of its own: should one query fail, the others' hints still go out
-        with context.uow.begin(None, at=Commit.SWEEP) as tx:
+        with context.uow.across(at=Commit.SWEEP) as tx:
             counts[kind] = _sweep_kind(tx, kind)
     counts["drafts"] = hint_due_drafts(context)
     return counts
 
 
-def _sweep_kind(tx: Transaction, kind: str) -> int:
+def _sweep_kind(tx: Across, kind: str) -> int:
     query = text(_QUERIES[kind])
     limits = {"limit": SWEEP_LIMIT, "account_limit": ACCOUNT_LIMIT, "grace": GRACE}
     named = {name: value for name, value in limits.items() if f":{name}" in _QUERIES[kind]}
@@ -117,7 +117,8 @@ _QUERIES: Mapping[str, str] = {
             SELECT c.id, c.account_id, c.type, t.external_id AS ticket,
                 row_number() OVER (PARTITION BY c.account_id ORDER BY c.id) AS turn
             FROM lanes JOIN ticket t ON t.id = lanes.ticket_id CROSS JOIN LATERAL (
-                SELECT * FROM command WHERE ticket_id = lanes.ticket_id AND state = 'pending'
+                SELECT id, account_id, type FROM command
+                WHERE ticket_id = lanes.ticket_id AND state = 'pending'
                     AND next_attempt_at <= now() - :grace
                 ORDER BY position LIMIT 1
             ) c
@@ -129,7 +130,7 @@ _QUERIES: Mapping[str, str] = {
                 o.id, o.account_id, o.session_id, t.external_id AS ticket,
                 row_number() OVER (PARTITION BY o.account_id ORDER BY o.id) AS turn
             FROM account a CROSS JOIN LATERAL (
-                SELECT * FROM outbox
+                SELECT id, account_id, ticket_id, session_id FROM outbox
                 WHERE account_id = a.id AND state IN ('pending', 'sending', 'unknown')
                     AND next_attempt_at <= now() - :grace AND NOT EXISTS (
                         SELECT FROM outbox earlier

@@ -1,4 +1,4 @@
-"""Read models: what the command line and the operator see. Nothing here changes anything."""
+"""Read models of one row: what the command line and the operator see. Nothing here changes anything."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,27 +19,11 @@ from worker.db.models import (
 )
 from worker.db.unit_of_work import Transaction
 from worker.domain.words import CommandState, Outcome, SessionStatus
-from worker.errors import Refusal
+from worker.services.routing import unknown
 from worker.services.walks.report import walked_path
 
-#: Rows of a listing unless told otherwise.
-LISTING_LIMIT = 50
 #: What a command waits for that nothing holds: another worker is about to apply it.
 ITS_TURN = "its turn in the ticket"
-
-
-def walks(tx: Transaction, *, status: SessionStatus | None = None, limit: int) -> list[dict[str, Any]]:
-    """Return the newest walks, one line each."""
-    query = (
-        select(SessionRow, TicketRow.external_id, UserRow.email)
-        .join(TicketRow, TicketRow.id == SessionRow.ticket_id)
-        .join(UserRow, UserRow.id == SessionRow.user_id)
-        .order_by(SessionRow.started_at.desc())
-        .limit(limit)
-    )
-    if status is not None:
-        query = query.where(SessionRow.status == status)
-    return [_walk_line(session, ticket, email) for session, ticket, email in tx.session.execute(query)]
 
 
 def walk(tx: Transaction, session_id: UUID) -> dict[str, Any]:
@@ -52,11 +36,11 @@ def walk(tx: Transaction, session_id: UUID) -> dict[str, Any]:
     )
     found = tx.session.execute(query).one_or_none()
     if found is None:
-        raise Refusal("unknown_session", f"there is no walk session {session_id} (see: ticketwalk walk list)")
+        raise unknown(SessionRow, session_id)
     session, ticket, email = found
     draft = tx.session.get(NoteDraftRow, session.id)
     return {
-        **_walk_line(session, ticket, email),
+        **walk_line(session, ticket, email),
         "acting_as": session.acting_as,
         "flow_id": _text(session.flow_id),
         "flow_proposal_id": _text(session.flow_proposal_id),
@@ -67,7 +51,7 @@ def walk(tx: Transaction, session_id: UUID) -> dict[str, Any]:
         "notes_revision": draft.revision if draft else 0,
         "notes_written_revision": draft.written_revision if draft else 0,
         "outcome": _outcome(session),
-        "pushes": [_push_line(row) for row in _pushes(tx, session.id)],
+        "pushes": [push_line(row) for row in _pushes(tx, session.id)],
         "audit": [_audit_line(row) for row in _audit(tx, session.id)],
     }
 
@@ -76,7 +60,7 @@ def command(tx: Transaction, command_id: int) -> dict[str, Any]:
     """Return what became of a command: `{"outcome", …}` in the words of the task results."""
     row = tx.session.get(CommandRow, command_id)
     if row is None:
-        raise Refusal("unknown_command", f"there is no command {command_id}")
+        raise unknown(CommandRow, command_id)
     return {"command_id": row.id, **command_outcome(row)}
 
 
@@ -92,19 +76,6 @@ def command_outcome(row: CommandRow) -> dict[str, Any]:
     return {"outcome": Outcome.WAITING.value, "reason": waiting or ITS_TURN}
 
 
-def commands(tx: Transaction, *, state: CommandState | None, limit: int) -> list[dict[str, Any]]:
-    """Return the newest commands, one line each."""
-    query = (
-        select(CommandRow, TicketRow.external_id)
-        .join(TicketRow, TicketRow.id == CommandRow.ticket_id)
-        .order_by(CommandRow.id.desc())
-        .limit(limit)
-    )
-    if state is not None:
-        query = query.where(CommandRow.state == state)
-    return [_command_line(row, ticket) for row, ticket in tx.session.execute(query)]
-
-
 def command_line(tx: Transaction, command_id: int) -> dict[str, Any]:
     """Return one command's line, with its key and its delivery. Refuses one that is not there."""
     query = (
@@ -114,27 +85,19 @@ def command_line(tx: Transaction, command_id: int) -> dict[str, Any]:
     )
     found = tx.session.execute(query).one_or_none()
     if found is None:
-        raise Refusal("unknown_command", f"there is no command {command_id}")
+        raise unknown(CommandRow, command_id)
     row, ticket = found
-    return {**_command_line(row, ticket), "key": row.key, "delivery_id": row.delivery_id}
-
-
-def deliveries(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the newest deliveries, one line each; never their bodies."""
-    query = select(DeliveryRow).order_by(DeliveryRow.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(DeliveryRow.state == state)
-    return [_delivery_line(row) for row in tx.session.scalars(query)]
+    return {**line_of_command(row, ticket), "key": row.key, "delivery_id": row.delivery_id}
 
 
 def delivery(tx: Transaction, delivery_id: int, *, with_body: bool) -> dict[str, Any]:
     """Return one delivery and the ids of the commands it led to. Refuses one that is not there."""
     row = tx.session.get(DeliveryRow, delivery_id)
     if row is None:
-        raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
+        raise unknown(DeliveryRow, delivery_id)
     query = select(CommandRow.id).where(CommandRow.delivery_id == row.id).order_by(CommandRow.id)
     record = {
-        **_delivery_line(row),
+        **delivery_line(row),
         "connection_id": str(row.connection_id),
         "dedupe_key": row.dedupe_key,
         "interpreted_at": _time(row.interpreted_at),
@@ -143,18 +106,7 @@ def delivery(tx: Transaction, delivery_id: int, *, with_body: bool) -> dict[str,
     return {**record, "body": row.body.decode(errors="replace")} if with_body else record
 
 
-def outbox(tx: Transaction, *, state: str | None, limit: int) -> list[dict[str, Any]]:
-    """Return the newest outbox entries, one line each."""
-    query = select(OutboxRow).order_by(OutboxRow.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(OutboxRow.state == state)
-    return [
-        {"id": row.id, "session_id": str(row.session_id), **_push_line(row)}
-        for row in tx.session.scalars(query)
-    ]
-
-
-def _walk_line(session: SessionRow, ticket: str, email: str) -> dict[str, Any]:
+def walk_line(session: SessionRow, ticket: str, email: str) -> dict[str, Any]:
     return {
         "id": str(session.id),
         "ticket_id": ticket,
@@ -168,7 +120,7 @@ def _walk_line(session: SessionRow, ticket: str, email: str) -> dict[str, Any]:
     }
 
 
-def _command_line(row: CommandRow, ticket: str) -> dict[str, Any]:
+def line_of_command(row: CommandRow, ticket: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "type": row.type,
@@ -181,7 +133,7 @@ def _command_line(row: CommandRow, ticket: str) -> dict[str, Any]:
     }
 
 
-def _delivery_line(row: DeliveryRow) -> dict[str, Any]:
+def delivery_line(row: DeliveryRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "event": row.event_kind,
@@ -209,7 +161,7 @@ def _outcome(session: SessionRow) -> dict[str, Any] | None:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _push_line(row: OutboxRow) -> dict[str, Any]:
+def push_line(row: OutboxRow) -> dict[str, Any]:
     return {
         "kind": row.kind,
         "part": row.part,

@@ -19,7 +19,7 @@ def file_steps(world, session, number):
     commands = [
         NewCommand(f"step:{place}", CommandType.RECORD_STEP, request) for place in range(1, number + 1)
     ]
-    with world.context.uow.begin(None) as tx:
+    with world.context.uow.begin(world.home_tenant.account_id) as tx:
         return file(tx, find_place(tx, request), commands)
 
 

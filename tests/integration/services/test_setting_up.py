@@ -115,15 +115,15 @@ def test_what_a_provider_needs_is_asked_for(world):
 
 def test_listings_are_of_one_account_or_of_all(world):
     world.tenant("Rival")
-    with world.context.uow.begin(None) as tx:
-        assert [row.name for row in accounts.list_accounts(tx)] == ["Acme", "Rival"]
-        assert (len(accounts.list_users(tx, None)), len(accounts.list_users(tx, "Rival"))) == (8, 4)
-        assert len(accounts.list_connections(tx, None)) == 4
-        assert {row.name for row in accounts.list_connections(tx, "Rival")} == {
-            *("Rival connectwise", "Rival standard"),
-        }
-        assert [line.name for line in flows.list_flows(tx, "Rival")] == ["VPN down"]
-        assert len(flows.list_flows(tx, None)) == 2
+    context = world.context
+    assert [row.name for row in accounts.list_accounts(context)] == ["Acme", "Rival"]
+    assert (len(accounts.list_users(context, None)), len(accounts.list_users(context, "Rival"))) == (8, 4)
+    assert len(accounts.list_connections(context, None)) == 4
+    assert {row.name for row in accounts.list_connections(context, "Rival")} == {
+        *("Rival connectwise", "Rival standard"),
+    }
+    assert [line.name for line in flows.list_flows(context, "Rival")] == ["VPN down"]
+    assert len(flows.list_flows(context, None)) == 2
 
 
 def test_an_imported_flow_gets_a_new_version_only_where_its_tree_changed(world):

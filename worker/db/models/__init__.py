@@ -8,7 +8,11 @@ from worker.db.models.queue import CommandRow, DeliveryRow, OutboxRow
 from worker.db.models.tenancy import AccountRow, ConnectionRow, UserRow
 from worker.db.models.walks import NoteDraftRow, NoteTallyRow, SessionRow, StepRow, TicketRow
 
+#: Every table whose rows belong to an account.
+TENANT_TABLES = frozenset(Base.metadata.tables) - {CanaryRow.__tablename__}
+
 __all__ = [
+    "TENANT_TABLES",
     "AccountRow",
     "AuditRow",
     "Base",

@@ -20,6 +20,7 @@ from worker.domain.outbox import backoff
 from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.errors import Refusal
+from worker.services import routing
 from worker.services.context import Context
 from worker.services.interpretation import carried, refetched
 from worker.services.interpretation.carried import Carried
@@ -70,7 +71,11 @@ class Claim:
 
 
 def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) -> Interpreted:
-    """Interpret all that is pending in the delivery's lane. Safe to run twice and at the same time."""
+    """Interpret all that is pending in the delivery's lane. Safe to run twice and at the same time.
+
+    Without an account the delivery's own is found out; with one, a delivery of another is refused.
+    """
+    account_id = account_id or routing.account_of(context, DeliveryRow, delivery_id)
     claim = _claim(context, account_id, delivery_id)
     if claim is None:
         return Interpreted()
@@ -86,15 +91,15 @@ def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) ->
     return _file_facts(context, claim, facts)
 
 
-def _claim(context: Context, account_id: UUID | None, delivery_id: int) -> Claim | None:
+def _claim(context: Context, account_id: UUID, delivery_id: int) -> Claim | None:
     """Count an attempt first: a delivery that kills its worker is parked, not looped.
 
     The oldest decides for its lane: while it is claimed or waits for its next try, so do those behind it.
     """
     with context.uow.begin(account_id, at=Commit.INTERPRETATION_CLAIM) as tx:
         delivery = tx.session.get(DeliveryRow, delivery_id)
-        if delivery is None or account_id not in (None, delivery.account_id):
-            raise Refusal("unknown_delivery", f"there is no delivery {delivery_id}")
+        if delivery is None:
+            raise routing.unknown(DeliveryRow, delivery_id)
         _lock_lane(tx, delivery.connection_id, delivery.lane)
         _park_spent(tx, delivery)
         connection = tx.session.get_one(ConnectionRow, delivery.connection_id)

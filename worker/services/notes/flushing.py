@@ -15,6 +15,7 @@ from worker.db.unit_of_work import Transaction
 from worker.domain.notes import lateness_bound
 from worker.domain.words import Outcome
 from worker.errors import Refusal
+from worker.services import routing
 from worker.services.context import Context
 from worker.services.notes.writing import Written, write_drafts
 
@@ -32,45 +33,40 @@ class Flushed:
     revision: int | None
 
 
-def flush_session(context: Context, *, session_id: UUID, only_due: bool = False) -> Flushed:
-    """Write a session's draft to its walk now, or only if its pause is over."""
-    with context.uow.begin(None) as tx:
-        account_id = tx.session.scalars(
-            select(SessionRow.account_id).where(SessionRow.id == session_id)
-        ).one_or_none()
-    if account_id is None:
-        raise Refusal("unknown_session", f"there is no walk session {session_id}")
+def flush_session(
+    context: Context, *, session_id: UUID, account_id: UUID | None = None, only_due: bool = False
+) -> Flushed:
+    """Write a session's draft to its walk now, or only if its pause is over.
+
+    Without an account the session's own is found out; with one, a session of another is refused.
+    """
+    account_id = account_id or routing.account_of(context, SessionRow, session_id)
     with context.uow.begin(account_id, at=Commit.FLUSH) as tx:
-        tx.session.execute(
-            select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(key_share=True)
-        )
+        query = select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(key_share=True)
+        if tx.session.scalars(query).one_or_none() is None:
+            raise routing.unknown(SessionRow, session_id)
         if only_due and not _is_due(tx, session_id):
             return Flushed(session_id, None)
         written = write_drafts(tx, context, [session_id])
         return Flushed(session_id, written[0].revision if written else None)
 
 
-def flush_by_name(context: Context, session: str, *, only_due: bool) -> dict[str, Any]:
+def flush_by_name(
+    context: Context, session: str, *, account_id: UUID | None = None, only_due: bool
+) -> dict[str, Any]:
     """Flush the session with this id. Return the result of the task."""
     try:
         session_id = UUID(session)
     except (ValueError, AttributeError, TypeError):
         raise Refusal("unknown_session", "session is no id of a walk session") from None
-    done = flush_session(context, session_id=session_id, only_due=only_due)
+    done = flush_session(context, session_id=session_id, account_id=account_id, only_due=only_due)
     return {"outcome": Outcome.APPLIED.value, "session_id": str(done.session_id), "revision": done.revision}
 
 
-def flush_due_by_name(context: Context, account: str | None) -> dict[str, Any]:
-    """Flush what is due of the account with this id. Return the result of the task."""
-    try:
-        account_id = UUID(account or "")
-    except (ValueError, AttributeError, TypeError):
-        raise Refusal("invalid", "notes.flush takes a session, or an account_id") from None
-    return flush_due(context, account_id=account_id)
-
-
-def flush_due(context: Context, *, account_id: UUID) -> dict[str, Any]:
+def flush_due(context: Context, *, account_id: UUID | None) -> dict[str, Any]:
     """Write what is due of an account, batch by batch. Return the result of the task."""
+    if account_id is None:
+        raise Refusal("invalid", "notes.flush takes a session, or an account_id")
     written = 0
     for _ in range(BATCHES):
         batch = _flush_batch(context, account_id)
@@ -84,7 +80,7 @@ def flush_due(context: Context, *, account_id: UUID) -> dict[str, Any]:
 
 def hint_due_drafts(context: Context) -> int:
     """Wake a worker for each account that has due drafts. Return how many accounts."""
-    with context.uow.begin(None) as tx:
+    with context.uow.across(at=Commit.SWEEP) as tx:
         accounts = tx.session.scalars(_ACCOUNTS).all()
         for account_id in accounts:
             tx.hint(

@@ -70,7 +70,7 @@ def _lock(
     tx: Transaction, saves: Sequence[Save], connection_id: UUID | None
 ) -> dict[UUID, tuple[str, _Draft]]:
     """Return the open drafts of these saves with their tickets, locked, but those whose tickets have work."""
-    values = {"ids": list({save.session_id for save in saves}), "account": tx.tenant}
+    values = {"ids": list({save.session_id for save in saves}), "account": tx.account_id}
     return {
         row["session_id"]: (row["ticket"], _draft(tx, row))
         for row in tx.session.execute(_LOCK, values).mappings()

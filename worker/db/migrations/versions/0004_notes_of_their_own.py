@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -87,4 +87,13 @@ def _create_tally() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "late_within_ms", name=op.f("pk_note_tally")),
     )
+    own = "account_id = nullif(current_setting('ticketwalk.account_id', true), '')::uuid"
     op.execute("GRANT SELECT, INSERT, UPDATE ON note_tally TO ticketwalk_app")
+    op.execute("ALTER TABLE note_tally ENABLE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE note_tally FORCE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY own_account ON note_tally TO ticketwalk_app USING ({own}) WITH CHECK ({own})")
+    op.execute(
+        "CREATE POLICY every_account ON note_tally FOR SELECT TO ticketwalk_router "
+        "USING (current_user = 'ticketwalk_router')"
+    )
+    op.execute("GRANT SELECT ON note_tally TO ticketwalk_router")
