@@ -37,6 +37,7 @@ from worker.services.filing import Lane
 from worker.services.intake import NewDelivery, Stored, store
 from worker.services.interpretation.interpret import Interpreted, interpret
 from worker.services.lanes import drain
+from worker.services.notes.flushing import flush_due
 from worker.services.push import Pushed, push
 from worker.services.vault import Secrets, Vault
 
@@ -353,6 +354,14 @@ class World:
     def apply(self, ticket: str = "100") -> None:
         """Apply what is pending for a ticket, as its workers do."""
         drain(self.context, self.lane(ticket))
+
+    def pause_is_over(self, session: str) -> None:
+        """Have the session's draft due, and flush what is due of its account."""
+        self.rows(
+            "UPDATE note_draft SET due_at = now() WHERE session_id = :id AND due_at > now()", id=session
+        )
+        account_id = self.one("SELECT account_id FROM l1_walk_session WHERE id = :id", id=session)
+        flush_due(self.context, account_id=account_id)
 
     def push(self, outbox_id: int) -> Pushed:
         return push(self.context, account_id=None, outbox_id=outbox_id)

@@ -32,6 +32,7 @@ ROUTED = {
     },
     "l1_walk_session": {"id", "account_id", "ticket_id", "status", "started_at", "last_step_at"},
     "note_draft": {"session_id", "account_id", "first_dirty_at", "due_at"},
+    "note_tally": {"account_id", "late_within_ms", "writes", "saves", "late_seconds"},
     "outbox": {"id", "account_id", "ticket_id", "session_id", "state", "next_attempt_at", "created_at"},
     "ticket": {"id", "external_id"},
 }
@@ -56,6 +57,7 @@ def walks_once(world, tenant) -> None:
     session = world.do("session.start_flow", **start, flow="VPN down")["session_id"]
     world.do("step.record", session=session, node_id="link", answer="yes")
     world.do("notes.save", session=session, notes=[{"text": "no light"}])
+    world.pause_is_over(session)
     world.do("session.resolve", session=session)
     home, world.home_tenant = world.home_tenant, tenant
     world.deliver(Event(EventKind.TICKET_CHANGED, dedupe_key="k", ticket_id="1"))

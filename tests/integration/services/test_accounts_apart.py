@@ -61,6 +61,8 @@ def theirs(world) -> Theirs:
     world.do("notes.save", session=session, notes=[{"text": "a draft"}], revision=1)
     walked = world.do("session.start_flow", **start, ticket="2", flow="VPN down")["session_id"]
     world.do("step.record", session=walked, node_id="link", answer="yes")
+    world.do("notes.save", session=walked, notes=[{"text": "written"}], revision=1)
+    world.pause_is_over(walked)
     # a command that waits for the number before it, so it is pending
     waiting = world.do("step.record", session=walked, node_id="ping", answer="yes", sequence=7)["command_id"]
     home, world.home_tenant = world.home_tenant, rival
@@ -215,7 +217,7 @@ def test_a_named_account_is_the_only_one_that_is_listed(world, mine, theirs, que
 
 
 def test_the_sweep_hints_at_each_row_in_its_own_account(registered, world, mine, theirs):
-    world.rows("UPDATE note_draft SET due_at = now()")
+    world.rows("UPDATE note_draft SET due_at = now() WHERE due_at IS NOT NULL")
     world.rows("UPDATE delivery SET next_attempt_at = now() - interval '1 minute'")
     world.rows("UPDATE outbox SET next_attempt_at = now() - interval '1 minute'")
     world.rows("UPDATE command SET next_attempt_at = now() - interval '1 minute'")
