@@ -1,7 +1,7 @@
 # From a bare machine: make, Python 3.11 or newer and pip's package registry are all that is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check chaos bench lock clean
+.PHONY: help demo up test check chaos recovery bench lock clean
 
 # 3.12 and 3.11 first: Redis comes as a wheel for them, and is compiled (needs a C compiler) for the others.
 PYTHON = $(shell for need in 'import ensurepip, venv' 'pass'; do \
@@ -27,7 +27,7 @@ endef
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' Makefile | while read -r make target text; do \
-		printf '  make %-6s %s\n' "$$target" "$$text"; done
+		printf '  make %-8s %s\n' "$$target" "$$text"; done
 
 demo: ## Run one ticket from webhook to summary, with embedded servers
 	$(call install,runtime)
@@ -53,6 +53,10 @@ chaos: ## Break everything, then check every promise: make chaos MINUTES=10 [SEE
 	$(call install,dev)
 	@$(WITHOUT_SETTINGS) .venv/bin/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+
+recovery: ## Measure how soon workers work again after a fault: make recovery [FREEZE=120]
+	$(call install,dev)
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m tests.chaos.recovery $(if $(FREEZE),--freeze $(FREEZE))
 
 bench: ## Measure throughput and latency
 	$(call install,dev)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,12 +41,19 @@ class WorldError(Exception):
 
 
 class World:
-    """Everything that a run breaks. `tree` is where the service's code is run from."""
+    """Everything that a run breaks. `tree` is where the code is run from; `without` is not run."""
 
-    def __init__(self, *, tree: Path = ROOT, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tree: Path = ROOT,
+        settings: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
+    ) -> None:
         self._stack = ExitStack()
         self._tree = tree
         self._settings = dict(settings or {})
+        self._without = without
         self.urls: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -119,6 +126,7 @@ class World:
                 self.directory / f"{name}.log",
             )
             for name, line in argv.items()
+            if name not in self._without
         ]
 
     def _set_up(self) -> None:

@@ -105,6 +105,12 @@ class FakePsa:
         note_id = str(1 + sum(len(of_ticket) for of_ticket in self.typed.values()))
         notes.append(PsaNote(note_id, note_text, author, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), own))
 
+    def change_note(self, ticket_id: str, note_text: str, new_text: str | None) -> None:
+        """Give the note with this text another one; None deletes it."""
+        notes = self.typed[ticket_id]
+        place = next(place for place, note in enumerate(notes) if note.text == note_text)
+        notes[place : place + 1] = [] if new_text is None else [replace(notes[place], text=new_text)]
+
     def count(self, method: str) -> int:
         return sum(call[0] == method for call in self.calls)
 

@@ -95,7 +95,7 @@ def _step_lines(report: WalkReport) -> list[str]:
 
 
 def _note_lines(report: WalkReport) -> list[str]:
-    texts = [_note_text(note) for note in report.notes]
+    texts = [_note_text(note) for note in report.notes if not note.get("deleted")]
     texts = [text for text in texts if text]
     return ["", "Notes:", *(f"- {text}" for text in texts)] if texts else []
 

@@ -219,7 +219,79 @@ def test_notes_that_technicians_type_become_notes_of_the_adhoc_walk(world):
         world.apply()
     assert walk_notes(world) == ["rebooted the router", "link is up"]
     assert world.one("SELECT count(*) FROM command WHERE type = 'notes.add_from_ticket'") == 2
-    assert [call[2] for call in world.psa.calls if call[0] == "notes"] == ["None", "5", "5"]
+    assert [call[2] for call in world.psa.calls if call[0] == "notes"] == ["None", "None", "None"]
+
+
+def look_again(world) -> None:
+    changed(world)
+    world.apply()
+
+
+def test_a_note_edited_in_the_ticket_replaces_itself_and_a_deleted_one_is_marked(world):
+    world.psa.has_ticket("100")
+    session = world.started()
+    for wording in ("rebooted", "link is up", "rang the provider"):
+        world.psa.type_note("100", wording)
+    look_again(world)
+    world.do("notes.save", session=session, notes=[{"text": "my own"}], revision=1)
+    world.psa.change_note("100", "link is up", "link is down")
+    world.psa.change_note("100", "rang the provider", None)
+    look_again(world)
+    assert walk_notes(world) == ["rebooted", "link is down", "rang the provider"]
+    assert world.one(
+        "SELECT jsonb_path_query_array(ticket_notes, '$[*] ? (@.deleted == true).text') FROM note_draft"
+    ) == ["rang the provider"]
+    world.do("session.resolve", session=session)
+    assert [note["text"] for note in world.walk(session, "walk_notes")] == [
+        *("rebooted", "link is down", "rang the provider", "my own")
+    ]
+    summary = world.one("SELECT content->>'text' FROM outbox WHERE kind = 'note'")
+    assert "link is down" in summary
+    assert "rang the provider" not in summary
+
+
+def test_a_note_edited_to_and_fro_ends_as_the_ticket_shows_it(world):
+    world.psa.has_ticket("100")
+    world.started()
+    world.psa.type_note("100", "A")
+    look_again(world)
+    wording = "A"
+    for new in ("B", "A", "B", "A"):
+        world.psa.change_note("100", wording, new)
+        look_again(world)
+        look_again(world)  # nothing new, so nothing is filed
+        assert walk_notes(world) == [new]
+        wording = new
+    assert world.one("SELECT count(*) FROM command WHERE type = 'notes.add_from_ticket'") == 5
+
+
+def test_a_list_that_was_overtaken_while_it_came_is_asked_for_again(world):
+    world.psa.has_ticket("100")
+    world.started()
+    world.psa.type_note("100", "A")
+    look_again(world)
+    overtake = """
+        UPDATE note_draft SET ticket_notes = '[{"psa_note_id": "1", "text": "A2", "at": null}]'
+    """
+    world.psa.next_calls("notes", lambda: world.rows(overtake))
+    world.psa.change_note("100", "A", "A2")
+    assert changed(world)[0] == "pending"
+    world.rows("UPDATE delivery SET next_attempt_at = now() WHERE state = 'pending'")
+    world.interpret(world.one("SELECT id FROM delivery WHERE state = 'pending'"))
+    assert world.rows("SELECT id FROM delivery WHERE state = 'pending'") == []
+    assert world.one("SELECT count(*) FROM command WHERE type = 'notes.add_from_ticket'") == 1
+
+
+def test_the_first_note_of_the_walk_may_be_deleted_and_older_ones_stay_out(world):
+    world.rules(ADHOC)
+    world.psa.has_ticket("100")
+    world.psa.type_note("100", "from before the walk")
+    look_again(world)
+    world.psa.type_note("100", "first")
+    look_again(world)
+    world.psa.change_note("100", "first", None)
+    look_again(world)
+    assert walk_notes(world) == ["first"]
 
 
 def test_notes_typed_before_the_start_was_applied_come_after_it(world):

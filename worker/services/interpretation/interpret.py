@@ -42,6 +42,8 @@ MAX_ATTEMPTS = 14
 FETCH_LEASE = timedelta(seconds=15)
 #: The same where nothing is fetched: one transaction, that waits for nobody but its own lane.
 READ_LEASE = timedelta(seconds=5)
+#: Wait before the PSA is asked again where what it showed was overtaken.
+LOOK_AGAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,10 @@ def _still_pending(tx: Transaction, claim: Claim, *options: ORMOption) -> Sequen
 def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:
     row.state = meaning.state.value
     row.reason = meaning.reason
-    row.interpreted_at = tx.now
+    if meaning.state is DeliveryState.PENDING:
+        row.next_attempt_at = tx.now + LOOK_AGAIN
+    else:
+        row.interpreted_at = tx.now
 
 
 def _hint_rest(context: Context, tx: Transaction, claim: Claim) -> None:

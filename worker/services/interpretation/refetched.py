@@ -1,7 +1,7 @@
 """A PSA's webhook is only a hint: ask the PSA what the ticket is now, and file what that means."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -26,6 +26,7 @@ from worker.services.accounts import open_link
 from worker.services.context import Context
 from worker.services.filing import NewCommand, Place, file, find_place
 from worker.services.interpretation.meaning import Meaning
+from worker.services.interpretation.typed import NOTHING_TYPED, Typed, newer, standing_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Facts:
     external_id: str
     ticket: PsaTicket | None
     notes: Sequence[PsaNote] = ()
+    typed: Typed = NOTHING_TYPED
 
 
 def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Facts:
@@ -43,9 +45,15 @@ def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Fact
     with context.uow.begin(connection.account_id) as tx:
         row = _ticket_row(tx, connection, external_id)
         cursor = row.note_cursor if row else None
+        typed = standing_notes(tx, row) if row else NOTHING_TYPED
     ticket = client.ticket(external_id)
-    notes = client.notes(external_id, after_id=cursor) if ticket else ()
-    return Facts(external_id, ticket, notes)
+    if ticket is None:
+        return Facts(external_id, None)
+    if not typed.standing:
+        return Facts(external_id, ticket, client.notes(external_id, after_id=cursor))
+    # what was typed before may have been changed or deleted since: all of them are looked at
+    listed = client.notes(external_id)
+    return Facts(external_id, ticket, newer(listed, cursor, typed), replace(typed, listed=listed))
 
 
 def file_facts(tx: Transaction, connection: ConnectionRow, facts: Facts) -> Meaning:
@@ -124,7 +132,9 @@ def _go_on(tx: Transaction, connection: ConnectionRow, facts: Facts, session: Se
     _remember(tx, place, facts.ticket, facts.notes)
     if session.kind != SessionKind.ADHOC:
         return Meaning(DeliveryState.IGNORED, "nothing new for the walk")
-    return _filed(tx, place, _typed_notes(connection, facts))
+    if facts.typed.listed is not None and _standing(tx, place).standing != facts.typed.standing:
+        return Meaning(DeliveryState.PENDING, "the walk's notes changed while the PSA was asked")
+    return _filed(tx, place, [*_changed_notes(connection, facts), *_typed_notes(connection, facts)])
 
 
 def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
@@ -138,6 +148,20 @@ def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
         for note in facts.notes
         if note.author and not note.own and not marked(note.text)
     ]
+
+
+def _standing(tx: Transaction, place: Place) -> Typed:
+    return standing_notes(tx, tx.session.get_one(TicketRow, place.lane.ticket_id))
+
+
+def _changed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
+    """Return a command that puts newer wordings in and marks deleted notes; none where nothing changed."""
+    changes = facts.typed.changes()
+    if not changes:
+        return []
+    key = _key(connection, facts, f"notes:{facts.typed.digest(changes)}")
+    request = AddTicketNotes(connection=str(connection.id), ticket=facts.external_id, notes=changes)
+    return [NewCommand(key, CommandType.ADD_TICKET_NOTES, request)]
 
 
 def _gone(tx: Transaction, connection: ConnectionRow, facts: Facts, session: SessionRow | None) -> Meaning:
