@@ -2,6 +2,7 @@
 
     ProviderError
     ├── SignatureError        not proven to come from the provider; the request changes nothing
+    │   └── UnsignedNoticeError   says that deliveries have ended: worth a look with own credentials, no more
     ├── PayloadError          authentic, but not the provider's shape
     ├── KeyUnavailableError   the verification key could not be fetched just now
     └── CallError             a call to the provider's API did not succeed
@@ -22,6 +23,13 @@ class ProviderError(Exception):
 
 class SignatureError(ProviderError):
     """The request is not proven to come from the provider."""
+
+
+class UnsignedNoticeError(SignatureError):
+    """A message that the provider never signs says that it has stopped delivering.
+
+    Anybody may have sent it: it may prompt a look at the registration, and nothing else.
+    """
 
 
 class PayloadError(ProviderError):

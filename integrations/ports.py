@@ -3,20 +3,29 @@
 A provider is stateless. It is given a `Link` (one account's connection, secrets opened) with every call.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One HTTP POST exactly as it came. Header names are lower case; the body is the raw bytes."""
+    """One HTTP POST exactly as it came. Header names are lower case; the body is the raw bytes.
+
+    `appended` is what stood in the URL's path after the connection's id: a sender's secret word, or what the
+    sender put there itself.
+    """
 
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     received_at: datetime
+    appended: str = field(default="", repr=False)
+
+
+def unpaced() -> None:
+    """Let a call go at once: the pace of a link that nobody limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Link:
 
     `credentials` holds what the provider's client needs (names: the provider's `credential_names`).
     `webhook_secrets` are all secrets valid now, newest first; empty where the provider uses none.
+    `pace` is called before each request to the PSA: it waits for a moment, or raises ThrottledError.
     """
 
     connection_id: str
@@ -32,6 +42,7 @@ class Link:
     credentials: Mapping[str, str] = field(repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     allow_private_hosts: bool = False
+    pace: Callable[[], None] = field(default=unpaced, repr=False, compare=False)
 
 
 class EventKind(StrEnum):
@@ -51,6 +62,7 @@ class Event:
     `dedupe_key` names the delivery within its connection: the same message sent again has the same key.
     `ticket_id` is the PSA's own id. `command` (only for COMMAND) is the `{"type", "data"}` of the body.
     `reason` (only for IGNORED) says why the service does nothing with it.
+    `body` is the event's own part where one body carried several; None: the whole body.
     """
 
     kind: EventKind
@@ -58,11 +70,15 @@ class Event:
     ticket_id: str | None = None
     command: Mapping[str, Any] | None = field(default=None, repr=False)
     reason: str | None = None
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PsaTicket:
-    """A ticket as the PSA has it now. Names, not ids, where the PSA shows both."""
+    """A ticket as the PSA has it now. Names, not ids, where the PSA shows both.
+
+    `merged_into` is the id of the ticket that took this one's place, None where it stands for itself.
+    """
 
     ticket_id: str
     summary: str
@@ -73,6 +89,15 @@ class PsaTicket:
     priority: str | None = None
     company: str | None = None
     assigned_to: str | None = None
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedTicket:
+    """A ticket that the PSA lists as changed. `version` differs whenever it has changed again."""
+
+    ticket_id: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +115,12 @@ class PsaNote:
 
 
 class NotePurpose(StrEnum):
-    """Where a note goes in the ticket and who sees it."""
+    """Where a note goes in the ticket and who sees it. Only CUSTOMER is for the customer's eyes."""
 
     RESOLUTION = "resolution"
     HANDOFF = "handoff"
     INTERNAL = "internal"
+    CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,29 @@ class NotePush:
     purpose: NotePurpose
     text: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePush:
+    """A time entry to write. `member` is the technician as the PSA knows them; `text` carries the marker."""
+
+    entry_id: str
+    ticket_id: str
+    member: str
+    started_at: datetime
+    ended_at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the PSA has registered for one webhook URL. `problems` is empty where deliveries will come.
+
+    Each problem is one plain sentence; none holds a secret.
+    """
+
+    ids: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 class PsaClient(Protocol):
@@ -135,6 +184,27 @@ class PsaClient(Protocol):
     def set_status(self, ticket_id: str, status: str) -> None:
         """Set the ticket's status by name and read it back; return only if the PSA shows it."""
 
+    def prepare_time(self, push: TimePush) -> bytes:
+        """Return the exact request body that `send_time` will send. May read what the PSA calls things."""
+
+    def send_time(self, push: TimePush, body: bytes) -> str:
+        """Write the time entry once, never repeated by the HTTP layer. Return the PSA's id for it."""
+
+    def find_time(self, ticket_id: str, marker: str) -> Sequence[str]:
+        """Return the ids of the ticket's time entries that carry `marker`, oldest first."""
+
+    def changed_since(self, moment: datetime) -> Iterable[ChangedTicket]:
+        """Return the tickets changed after `moment`, notes included, all pages, longest unchanged first."""
+
+    def registration(self, webhook_url: str) -> Registration:
+        """Return what is registered for this URL, and what is wrong with it: missing, disabled, twice."""
+
+    def register(self, webhook_url: str) -> Registration:
+        """Make exactly one registration per event, re-arm what is disabled, remove what stands twice.
+
+        Safe to repeat. Returns what is registered then.
+        """
+
 
 class Provider(Protocol):
     """One PSA, or the open standard."""
@@ -152,6 +222,11 @@ class Provider(Protocol):
     repeatable: bool
     #: True where deliveries carry commands themselves, in the order they arrive; no PSA to ask.
     carries_commands: bool
+    #: Calls that one connection may make in an hour, from all workers together, and how many at a time.
+    calls_per_hour: int
+    calls_at_once: int
+    #: How far back a reconcile looks behind the last one, since a PSA lists changes late.
+    reconcile_overlap: timedelta
 
     def check_link(self, link: Link) -> None:
         """Raise ValueError with one plain sentence where the link cannot work as given. No I/O."""
@@ -159,8 +234,11 @@ class Provider(Protocol):
     def verify(self, request: WebhookRequest, link: Link) -> None:
         """Return only if the request is authentic. Raises SignatureError or KeyUnavailableError."""
 
-    def parse(self, request: WebhookRequest) -> Event:
-        """Read the body without I/O. Raises PayloadError."""
+    def parse(self, request: WebhookRequest) -> Sequence[Event]:
+        """Read the body without I/O: one event, or several where the sender batches. Raises PayloadError."""
+
+    def webhook_url(self, url: str, link: Link) -> str:
+        """Return the address to give the PSA, made from the connection's plain webhook URL."""
 
     def client(self, link: Link) -> PsaClient:
         """Return a client for one connection. No I/O."""
