@@ -75,11 +75,6 @@ TABLE: tuple[Row, ...] = (
         Verdict.AMBIGUOUS,
         "Microsoft SqlClient, error -2; that Halo shows it is assumed",
     ),
-    _row(
-        r"API calls quota exceeded|Too Many Requests|rate limit",
-        Verdict.TRANSIENT,
-        "words of the usual gateways beside 429; Halo's own are not published",
-    ),
 )
 
 

@@ -9,11 +9,11 @@ from integrations.halopsa import records
 from integrations.halopsa.markup import to_html, to_text
 from integrations.ports import NotePurpose, NotePush, PsaNote, PsaTicket, TimePush
 
-#: HaloPSA publishes no limit (no maxLength in its swagger). 10 000 characters of text, some more as HTML,
-#: are far less than the HTML reports that CyberDrain/CIPP writes into tickets, and no summary needs more.
+#: HaloPSA publishes no limit (no maxLength in its swagger). 10 000 characters of text, more as HTML, are far
+#: less than the HTML reports that CyberDrain/CIPP writes into tickets, and no summary needs more.
 NOTE_LIMIT = 10_000
 
-#: "Private Note" of an instance as delivered (CyberDrain/CIPP#106): the credential outcome_id names another.
+#: "Private Note" of an instance as delivered (CyberDrain/CIPP#106); the credential outcome_id names another.
 DEFAULT_OUTCOME_ID = 7
 
 #: Tickets that nobody has belong to this agent, "Unassigned" (seen in public integrations).
@@ -30,7 +30,7 @@ HOUR_DECIMALS = 4
 
 
 def to_ticket(ticket: records.Ticket, *, status: str, ticket_type: str | None) -> PsaTicket:
-    """A team is what other PSAs call a board. `hasbeenclosed` is what CyberDrain/CIPP asks before it writes."""
+    """A team is what others call a board. `hasbeenclosed` is what CyberDrain/CIPP asks before it writes."""
     return PsaTicket(
         ticket_id=str(ticket.id),
         summary=ticket.summary or "",
@@ -131,7 +131,7 @@ def time_body(push: TimePush, *, agent_name: str, outcome_id: int) -> bytes:
 
 
 def status_body(ticket_id: str, status_id: int) -> bytes:
-    """Return the array that changes a ticket's status: only what changes, or mandatory fields are asked for."""
+    """Return the array that sets a ticket's status alone: with more, HaloPSA may ask for mandatory fields."""
     return _array({"id": int(ticket_id), "status_id": status_id})
 
 

@@ -14,10 +14,10 @@ from integrations.halopsa.simulator.bodies import (
     TicketDetails,
     TicketQuery,
 )
-from integrations.halopsa.simulator.directory import AGENTS, OUTCOMES, STATUSES
+from integrations.halopsa.simulator.directory import AGENTS, OUTCOMES, STATUSES, find
 from integrations.halopsa.simulator.errors import BAD_REQUEST, RefusedError
 from integrations.halopsa.simulator.records import Ticket
-from integrations.halopsa.simulator.world import API_WRITER, World, find
+from integrations.halopsa.simulator.world import API_WRITER, World
 
 API_PATH = "/api"
 

@@ -1,8 +1,13 @@
 """What stands in the simulated HaloPSA from the start: agents, teams, statuses, outcomes, events."""
 
+from collections.abc import Iterable
 from enum import IntEnum
+from typing import TypeVar
 
-from integrations.halopsa.simulator.records import CLOSED_STATUS_ID, Agent, Named
+from integrations.halopsa.simulator.errors import missing
+from integrations.halopsa.simulator.records import CLOSED_STATUS_ID, Action, Agent, Named
+
+Kept = TypeVar("Kept", Named, Agent, Action)
 
 UNASSIGNED = Agent(1, "unassigned", "Unassigned")
 JDOE = Agent(17, "jdoe", "Jane Doe")
@@ -43,3 +48,15 @@ class EventNumber(IntEnum):
     @property
     def text(self) -> str:
         return self.name.lower().replace("_", " ")
+
+
+def find(records: Iterable[Kept], record_id: int, resource: str) -> Kept:
+    """Return the record of that number, or raise HaloPSA's refusal."""
+    found = numbered(records, record_id)
+    if found is None:
+        raise missing(resource, record_id)
+    return found
+
+
+def numbered(records: Iterable[Kept], record_id: int | None) -> Kept | None:
+    return next((record for record in records if record.id == record_id), None)

@@ -1,11 +1,11 @@
 """The simulated HaloPSA: its records, and one announcement for every event."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from integrations.halopsa.markup import to_html
 from integrations.halopsa.simulator.bodies import ActionBody, TicketBody
@@ -21,6 +21,8 @@ from integrations.halopsa.simulator.directory import (
     TEAMS,
     UNASSIGNED,
     EventNumber,
+    find,
+    numbered,
 )
 from integrations.halopsa.simulator.errors import BAD_REQUEST, RefusedError, missing
 from integrations.halopsa.simulator.records import CLOSED_STATUS_ID, Action, Agent, Named, Ticket, Webhook
@@ -28,8 +30,6 @@ from integrations.halopsa.simulator.records import CLOSED_STATUS_ID, Action, Age
 FIRST_TICKET_ID = 10_233
 NO_OUTCOME = "An Outcome must be entered for this Action"
 NO_ACCESS = "You do not have access to this Action at the moment"
-
-Kept = TypeVar("Kept", Named, Agent, Action)
 
 #: Called with the event, the ticket's id, its JSON with details (None once deleted) and the newest action's.
 Announce = Callable[[EventNumber, int, dict[str, Any] | None, dict[str, Any] | None], None]
@@ -119,9 +119,9 @@ class World:
                 entered_at=now,
                 acted_at=now,
                 updated_at=now,
-                type=_of(self.known("type"), body.tickettype_id),
-                priority=_of(self.known("priority"), body.priority_id),
-                client=_of(self.known("client"), body.client_id),
+                type=numbered(self.known("type"), body.tickettype_id),
+                priority=numbered(self.known("priority"), body.priority_id),
+                client=numbered(self.known("client"), body.client_id),
             )
             self._tickets[ticket.id] = ticket
             self._log(ticket, writer, "Ticket logged")
@@ -184,7 +184,7 @@ class World:
 
     def _change_action(self, ticket: Ticket, body: ActionBody) -> Action:
         with self.lock:
-            action = _of(self._actions.get(ticket.id, []), body.id)
+            action = numbered(self._actions.get(ticket.id, []), body.id)
             if action is None:
                 raise missing("Action", body.id)
             action.html = body.note_html or to_html(body.note or "") or action.html
@@ -239,18 +239,6 @@ class World:
             shown = ticket.as_json(details=True)
             newest = actions[-1].as_json() if actions else None
         self.announce(event, ticket.id, shown, newest)
-
-
-def find(records: Iterable[Kept], record_id: int, resource: str) -> Kept:
-    """Return the record of that number, or raise HaloPSA's refusal."""
-    found = _of(records, record_id)
-    if found is None:
-        raise missing(resource, record_id)
-    return found
-
-
-def _of(records: Iterable[Kept], record_id: int | None) -> Kept | None:
-    return next((record for record in records if record.id == record_id), None)
 
 
 def _outcome(body: ActionBody) -> Named:
