@@ -77,12 +77,19 @@ def _problems(webhook: Webhook, wanted: Wanted) -> Iterable[str]:
         yield "the webhook is switched off"
     if webhook.authentication_type != BASIC or webhook.basic_username != wanted.user:
         yield "the webhook does not send the connection's user name"
+    if webhook.events is None:
+        yield "HaloPSA does not show which events fire the webhook: compare them on its Events tab"
     if missing := _missing(webhook, wanted):
         yield f"the webhook does not fire for the events {', '.join(map(str, missing))}"
 
 
 def _missing(webhook: Webhook | None, wanted: Wanted) -> list[int]:
-    attached = {event.eventno for event in (webhook.events or ())} if webhook else set()
+    """Return the events to attach; none where HaloPSA does not show those there are: never each twice."""
+    if webhook is None:
+        return list(wanted.event_numbers)
+    if webhook.events is None:
+        return []
+    attached = {event.eventno for event in webhook.events}
     return [number for number in wanted.event_numbers if number not in attached]
 
 

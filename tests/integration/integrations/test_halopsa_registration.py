@@ -84,6 +84,14 @@ def test_a_missing_event_is_a_problem_and_is_attached(simulator, client, url):
     assert client.register(url).problems == ()
 
 
+def test_events_that_halopsa_does_not_show_are_a_problem_and_are_not_attached_twice(simulator, client, url):
+    [webhook_id] = client.register(url).ids
+    bare = {**simulator.world.webhooks[webhook_id].as_json()}
+    simulator.fault("status", method="GET", path=f"*/Webhook/{webhook_id}", status=200, body=bare, times=2)
+    assert "does not show which events" in client.register(url).problems[0]
+    assert len(simulator.world.webhooks[webhook_id].events) == len(EventNumber)
+
+
 def test_only_the_events_of_the_connection_are_asked_for(simulator, url):
     client = HaloPsa().client(simulator.link(event_numbers="3,39"))
     client.register(url)
