@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from integrations.connectwise import ConnectWise
+from integrations.halopsa import HaloPsa
 from integrations.ports import Provider
 from integrations.standard import Standard
 
-_ALL: tuple[Provider, ...] = (ConnectWise(), Standard())
+_ALL: tuple[Provider, ...] = (ConnectWise(), HaloPsa(), Standard())
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in _ALL})
 

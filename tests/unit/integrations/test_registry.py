@@ -5,7 +5,8 @@ import pytest
 from integrations.ports import Link, PsaClient
 from integrations.registry import PROVIDERS, UnknownProviderError, provider
 
-SECRET = "whsec_" + "QUJD" * 8
+#: A webhook secret of each kind that is asked for.
+SECRETS = {"halopsa": "ticketwalk:correct-horse-battery", "standard": "whsec_" + "QUJD" * 8}
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
@@ -16,7 +17,7 @@ def test_a_provider_is_registered_under_its_own_name(name):
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_a_link_with_all_that_is_asked_for_is_accepted(name):
     found = provider(name)
-    secrets = (SECRET,) if found.needs_webhook_secret else ()
+    secrets = (SECRETS[name],) if found.needs_webhook_secret else ()
     link = Link("c", "https://psa.example.com", dict.fromkeys(found.credential_names, "value"), secrets)
     found.check_link(link)
     client: PsaClient = found.client(link)
@@ -25,7 +26,7 @@ def test_a_link_with_all_that_is_asked_for_is_accepted(name):
 
 @pytest.mark.parametrize(
     ("name", "status", "repeatable", "carries_commands"),
-    [("connectwise", 429, False, False), ("standard", 503, True, True)],
+    [("connectwise", 429, False, False), ("halopsa", 503, False, False), ("standard", 503, True, True)],
 )
 def test_the_providers_differ_where_the_service_must_know(name, status, repeatable, carries_commands):
     found = provider(name)
@@ -34,7 +35,9 @@ def test_the_providers_differ_where_the_service_must_know(name, status, repeatab
 
 
 def test_an_unknown_provider_is_named_with_those_there_are():
-    with pytest.raises(UnknownProviderError, match="no provider jira; there are: connectwise, standard"):
+    with pytest.raises(
+        UnknownProviderError, match="no provider jira; there are: connectwise, halopsa, standard"
+    ):
         provider("jira")
 
 
