@@ -10,12 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 
+import psycopg
+
 from tests.chaos.plan import FLOW, NODES, TECHNICIAN, Event, TicketPlan, Way
 from tests.chaos.sender import Sender
+from tests.chaos.servers import open_work
 from tests.chaos.tally import Played, Tally
 from tests.chaos.world import STANDARD, World
 
@@ -102,6 +105,8 @@ def _measure(world: World, pool: str, name: str, fault: Callable[[], object], wo
     fault()
     over = time.time()
     pause.wait(AFTER_SECONDS)
+    with suppress(psycopg.Error):  # the driver's own connection may have gone with the server
+        open_work(world.servers)
     seconds = next(
         (
             start
