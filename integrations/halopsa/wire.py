@@ -24,6 +24,7 @@ def http(link: Link, token: str | None = None) -> HttpApi:
         headers,
         secrets=secrets,
         words=words,
+        pace=link.pace,
         allow_private_hosts=link.allow_private_hosts,
     )
 
