@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from integrations.autotask import Autotask
 from integrations.connectwise import ConnectWise
 from integrations.ports import Provider
 from integrations.standard import Standard
 
-_ALL: tuple[Provider, ...] = (ConnectWise(), Standard())
+_ALL: tuple[Provider, ...] = (Autotask(), ConnectWise(), Standard())
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in _ALL})
 

@@ -25,7 +25,11 @@ def test_a_link_with_all_that_is_asked_for_is_accepted(name):
 
 @pytest.mark.parametrize(
     ("name", "status", "repeatable", "carries_commands"),
-    [("connectwise", 429, False, False), ("standard", 503, True, True)],
+    [
+        ("autotask", 503, False, False),
+        ("connectwise", 429, False, False),
+        ("standard", 503, True, True),
+    ],
 )
 def test_the_providers_differ_where_the_service_must_know(name, status, repeatable, carries_commands):
     found = provider(name)
@@ -34,7 +38,7 @@ def test_the_providers_differ_where_the_service_must_know(name, status, repeatab
 
 
 def test_an_unknown_provider_is_named_with_those_there_are():
-    with pytest.raises(UnknownProviderError, match="no provider jira; there are: connectwise, standard"):
+    with pytest.raises(UnknownProviderError, match="no provider jira; there are: autotask, connectwise, standard"):
         provider("jira")
 
 
