@@ -69,8 +69,8 @@ class CallLimit:
 class Usage:
     """The tenant's requests in the last hour. Safe between threads."""
 
-    def __init__(self, settings: LimitSettings) -> None:
-        self.settings = settings
+    def __init__(self) -> None:
+        self.settings = LimitSettings()
         self._lock = threading.Lock()
         self._moments: deque[float] = deque()
         self._by_others = 0
@@ -94,7 +94,9 @@ class Usage:
             self._by_others = by_others
 
     def clear(self) -> None:
+        """Forget all requests and go back to Autotask's own limits."""
         with self._lock:
+            self.settings = LimitSettings()
             self._moments.clear()
             self._by_others = 0
 
@@ -146,8 +148,12 @@ class Limits:
 
     def _held_back(self) -> float:
         settings = self._usage.settings
-        part = self._usage.count() / settings.threshold
-        return next((seconds for over, seconds in settings.delays_seconds if part >= over), 0.0)
+        return held_back(self._usage.count() / settings.threshold, settings.delays_seconds)
+
+
+def held_back(used: float, delays: tuple[tuple[float, float], ...] = DELAYS_SECONDS) -> float:
+    """Return for how many seconds an answer is held back where that part of the threshold is used."""
+    return next((seconds for part, seconds in delays if used >= part), 0.0)
 
 
 def _endpoint(scope: Scope) -> str | None:

@@ -98,7 +98,8 @@ class Pages:
             self._pages.clear()
 
     def _answer(self, page: _Page) -> dict[str, Any]:
-        records = [one for one in self._world.records(page.entity) if int(one["id"]) > page.after_id]
+        records = sorted(self._world.records(page.entity), key=lambda one: int(one["id"]))
+        records = [one for one in records if int(one["id"]) > page.after_id]
         meeting = [one for one in records if all(_meets(one, part) for part in page.search.filter)]
         items = meeting[: page.search.max_records]
         more = len(meeting) > len(items)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -21,6 +21,7 @@ from integrations.autotask.simulator.records import Company, ErrorLog, Note, Sho
 FIRST_TICKET_ID = 120_345
 MERGED, ABSORBED = 93, 94
 INTERNAL = 2
+MILLISECOND = timedelta(milliseconds=1)
 TICKET, TICKET_NOTE = "Ticket", "TicketNote"
 
 
@@ -56,6 +57,7 @@ class World:
         self.announce: Announce = lambda _change: None
         self.lock = threading.RLock()
         self.picklists = Picklists()
+        self._moment = datetime.now(UTC)
         self.reset()
 
     def reset(self) -> None:
@@ -113,7 +115,7 @@ class World:
             return ticket.as_json() if ticket else None
 
     def create_ticket(self, values: dict[str, Any], person: int) -> int:
-        now = _now()
+        now = self._now()
         with self.lock:
             self.picklists.require(values)
             ticket_id = next(self._ticket_ids)
@@ -129,7 +131,7 @@ class World:
             self.picklists.require(changes)
             changed = {name: value for name, value in changes.items() if ticket.values.get(name) != value}
             ticket.values |= changed
-            ticket.active_at = _now()
+            ticket.active_at = self._now()
         self._announce_ticket("Update", ticket, person, changed)
 
     def delete_ticket(self, ticket_id: int, person: int) -> None:
@@ -139,7 +141,7 @@ class World:
         self._announce_ticket("Delete", ticket, person, {})
 
     def add_note(self, ticket_id: int, body: NoteBody, person: int, *, contact: int | None = None) -> int:
-        now = _now()
+        now = self._now()
         with self.lock:
             ticket = self._ticket(ticket_id)
             self.picklists.require(body.given())
@@ -167,7 +169,7 @@ class World:
                 raise unknown_reference("id", TICKET_NOTE)
             note.title = body.title or note.title
             note.description = body.description or note.description
-            note.active_at = self._ticket(ticket_id).active_at = _now()
+            note.active_at = self._ticket(ticket_id).active_at = self._now()
         self._announce_note("Update", note, person, set(body.given()) - {"id"})
 
     def add_time(self, body: TimeBody) -> int:
@@ -178,7 +180,7 @@ class World:
                 raise unknown_reference("roleID", "Role")
             if body.start_date_time and body.end_date_time and body.end_date_time <= body.start_date_time:
                 raise RefusedError("Invalid value: endDateTime must be after startDateTime.")
-            entry = TimeEntry(next(self._ids), body.given(), _now())
+            entry = TimeEntry(next(self._ids), body.given(), self._now())
             self._times[entry.id] = entry
             ticket.active_at = entry.created_at
         return entry.id
@@ -195,6 +197,12 @@ class World:
             self.add_note(ticket.id, NoteBody.model_validate(note), person)
         self.change_ticket(source_id, {"status": COMPLETE}, person)
 
+    def _now(self) -> datetime:
+        """Never the same millisecond twice, so that each change shows in what the API says."""
+        with self.lock:
+            self._moment = max(datetime.now(UTC), self._moment + MILLISECOND)
+            return self._moment
+
     def _ticket(self, ticket_id: int) -> Ticket:
         if ticket_id not in self._tickets:
             raise unknown_reference("ticketID", TICKET)
@@ -206,7 +214,3 @@ class World:
 
     def _announce_note(self, action: str, note: Note, person: int, changed: set[str]) -> None:
         self.announce(Change(TICKET_NOTE, action, note.id, person, frozenset(changed), note.as_json()))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
