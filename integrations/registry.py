@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from integrations.autotask import Autotask
 from integrations.connectwise import ConnectWise
 from integrations.halopsa import HaloPsa
 from integrations.ports import Provider
 from integrations.standard import Standard
 
-_ALL: tuple[Provider, ...] = (ConnectWise(), HaloPsa(), Standard())
+_ALL: tuple[Provider, ...] = (Autotask(), ConnectWise(), HaloPsa(), Standard())
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in _ALL})
 

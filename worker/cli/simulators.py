@@ -10,7 +10,7 @@ from worker.errors import Refusal
 
 
 def simulator(
-    provider: Annotated[str, typer.Option(help="connectwise, halopsa or standard.")],
+    provider: Annotated[str, typer.Option(help="Any that `connection add` knows.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")],
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
 ) -> None:

@@ -6,7 +6,11 @@ from integrations.ports import Link, PsaClient
 from integrations.registry import PROVIDERS, UnknownProviderError, provider
 
 #: A webhook secret of each kind that is asked for.
-SECRETS = {"halopsa": "ticketwalk:correct-horse-battery", "standard": "whsec_" + "QUJD" * 8}
+SECRETS = {
+    "autotask": "a-secret-of-the-webhook",
+    "halopsa": "ticketwalk:correct-horse-battery",
+    "standard": "whsec_" + "QUJD" * 8,
+}
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
@@ -26,7 +30,12 @@ def test_a_link_with_all_that_is_asked_for_is_accepted(name):
 
 @pytest.mark.parametrize(
     ("name", "status", "repeatable", "carries_commands"),
-    [("connectwise", 429, False, False), ("halopsa", 503, False, False), ("standard", 503, True, True)],
+    [
+        ("autotask", 503, False, False),
+        ("connectwise", 429, False, False),
+        ("halopsa", 503, False, False),
+        ("standard", 503, True, True),
+    ],
 )
 def test_the_providers_differ_where_the_service_must_know(name, status, repeatable, carries_commands):
     found = provider(name)
@@ -35,9 +44,7 @@ def test_the_providers_differ_where_the_service_must_know(name, status, repeatab
 
 
 def test_an_unknown_provider_is_named_with_those_there_are():
-    with pytest.raises(
-        UnknownProviderError, match="no provider jira; there are: connectwise, halopsa, standard"
-    ):
+    with pytest.raises(UnknownProviderError, match=f"no provider jira; there are: {', '.join(PROVIDERS)}"):
         provider("jira")
 
 

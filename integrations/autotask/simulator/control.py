@@ -1,0 +1,222 @@
+"""`/_simulator/`: act as a technician, look inside, change how callouts are sent and calls are limited."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from integrations.autotask.simulator.bodies import NoteBody, NotePatch
+from integrations.autotask.simulator.callouts import Callouts
+from integrations.autotask.simulator.limits import CallLimit, Usage
+from integrations.autotask.simulator.picklists import NEW, resource
+from integrations.autotask.simulator.queries import Pages
+from integrations.autotask.simulator.world import INTERNAL, World
+from integrations.simulation.faults import FaultBook
+from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
+
+TECHNICIAN = "jdoe"
+DEFAULT_COMPANY = "Acme"
+TASK_NOTES = 3
+PUBLISH_ALL = 1
+
+
+class _Act(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    member: str = TECHNICIAN
+
+
+class NewTicket(_Act):
+    """A ticket by names."""
+
+    summary: str
+    board: str = "Help Desk"
+    status: str | None = None
+    type: str | None = None
+    priority: str | None = None
+    company: str | None = None
+    assigned_to: str | None = None
+
+
+class NewNote(_Act):
+    """A note by a technician, or by a customer where `contact` is named."""
+
+    text: str
+    title: str = "Note"
+    contact: str | None = None
+    note_type: int = TASK_NOTES
+
+
+class Edit(_Act):
+    text: str
+
+
+class NewStatus(_Act):
+    status: str
+
+
+class Assignment(_Act):
+    assigned_to: str
+
+
+class Merge(_Act):
+    into: int
+
+
+class Behaviour(BaseModel):
+    """How the simulator behaves from now on; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    webhooks_on: bool | None = None
+    copies: int | None = Field(default=None, ge=1, le=100)
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    retry_delays_seconds: list[float] | None = None
+    most_failures: int | None = Field(default=None, ge=1)
+    calls_per_minute: int | None = Field(default=None, ge=0)
+    threads: int | None = Field(default=None, ge=1)
+    threshold: int | None = Field(default=None, ge=1)
+    latency_seconds: float | None = Field(default=None, ge=0)
+    requests_by_others: int | None = Field(default=None, ge=0)
+    denied: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a simulator is made of."""
+
+    world: World
+    callouts: Callouts
+    pages: Pages
+    usage: Usage
+    call_limit: CallLimit
+    faults: FaultBook
+    log: RequestLog
+
+    def reset(self) -> None:
+        """Forget records, webhooks, faults, requests and deliveries; no limits but Autotask's own."""
+        self.world.reset()
+        self.callouts.clear()
+        self.callouts.on = True
+        self.pages.clear()
+        self.usage.clear()
+        self.call_limit.set(None)
+        self.faults.clear()
+        self.log.clear()
+
+    def behave(self, behaviour: Behaviour) -> None:
+        given = behaviour.model_dump(exclude_none=True)
+        for name, value in given.items():
+            for settings in (self.callouts.settings, self.usage.settings):
+                if name in settings.__dataclass_fields__:
+                    setattr(settings, name, tuple(value) if isinstance(value, list) else value)
+        if "webhooks_on" in given:
+            self.callouts.on = given["webhooks_on"]
+        if "calls_per_minute" in given:
+            self.call_limit.set(given["calls_per_minute"])
+        if "requests_by_others" in given:
+            self.usage.pretend(given["requests_by_others"])
+        if "denied" in given:
+            self.world.denied = set(given["denied"])
+
+
+class Technician:
+    """What people do in Autotask's own screens."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def create_ticket(self, new: NewTicket) -> dict[str, int]:
+        lists = self._world.picklists
+        values: dict[str, Any] = {
+            "title": new.summary,
+            "companyID": self._world.company_id(new.company or DEFAULT_COMPANY),
+            "queueID": lists.value("queueID", new.board),
+            "status": lists.value("status", new.status) if new.status else NEW,
+            "priority": lists.value("priority", new.priority or "Medium"),
+            "ticketType": lists.value("ticketType", new.type) if new.type else None,
+            "assignedResourceID": resource(new.assigned_to).id if new.assigned_to else None,
+        }
+        known = {name: value for name, value in values.items() if value is not None}
+        return {"id": self._world.create_ticket(known, resource(new.member).id)}
+
+    def add_note(self, ticket_id: int, new: NewNote) -> dict[str, int]:
+        contact = self._world.company_id(new.contact) if new.contact else None
+        body = {
+            "title": new.title,
+            "description": new.text,
+            "noteType": new.note_type,
+            "publish": PUBLISH_ALL if new.contact else INTERNAL,
+        }
+        note = NoteBody.model_validate(body)
+        return {"id": self._world.add_note(ticket_id, note, resource(new.member).id, contact=contact)}
+
+    def edit_note(self, ticket_id: int, note_id: int, edit: Edit) -> None:
+        change = NotePatch.model_validate({"id": note_id, "description": edit.text})
+        self._world.change_note(ticket_id, change, resource(edit.member).id)
+
+    def set_status(self, ticket_id: int, new: NewStatus) -> None:
+        value = self._world.picklists.value("status", new.status)
+        self._world.change_ticket(ticket_id, {"status": value}, resource(new.member).id)
+
+    def assign(self, ticket_id: int, new: Assignment) -> None:
+        assigned = {"assignedResourceID": resource(new.assigned_to).id}
+        self._world.change_ticket(ticket_id, assigned, resource(new.member).id)
+
+    def merge(self, ticket_id: int, merge: Merge) -> None:
+        self._world.merge_ticket(ticket_id, merge.into, resource(merge.member).id)
+
+    def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:
+        self._world.delete_ticket(ticket_id, resource(member).id)
+
+
+def control_router(parts: Parts) -> APIRouter:
+    router = APIRouter(prefix=CONTROL_PREFIX)
+    _add_technician(router, parts.world)
+
+    @router.get("/state")
+    def state() -> dict[str, Any]:
+        return state_of(parts.world)
+
+    @router.get("/deliveries")
+    def deliveries() -> list[dict[str, Any]]:
+        return [delivery.as_json() for delivery in parts.callouts.all()]
+
+    @router.post("/settings")
+    def change_settings(behaviour: Behaviour) -> Behaviour:
+        parts.behave(behaviour)
+        return behaviour
+
+    @router.post("/reset", status_code=204)
+    def reset() -> None:
+        parts.reset()
+
+    return router
+
+
+def state_of(world: World) -> dict[str, Any]:
+    """Every record, each ticket with its notes."""
+    notes = world.records("TicketNotes")
+    return {
+        "tickets": [
+            {**ticket, "notes": [note for note in notes if note["ticketID"] == ticket["id"]]}
+            for ticket in world.records("Tickets")
+        ],
+        "time_entries": world.records("TimeEntries"),
+        "webhooks": {
+            entity: [one.as_json() for one in known.values()] for entity, known in world.webhooks.items()
+        },
+        "error_logs": world.records("WebhookEventErrorLogs"),
+    }
+
+
+def _add_technician(router: APIRouter, world: World) -> None:
+    technician = Technician(world)
+    router.post("/tickets", status_code=201)(technician.create_ticket)
+    router.delete("/tickets/{ticket_id}", status_code=204)(technician.delete_ticket)
+    router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
+    router.post("/tickets/{ticket_id}/notes/{note_id}", status_code=204)(technician.edit_note)
+    router.post("/tickets/{ticket_id}/status", status_code=204)(technician.set_status)
+    router.post("/tickets/{ticket_id}/assign", status_code=204)(technician.assign)
+    router.post("/tickets/{ticket_id}/merge", status_code=204)(technician.merge)
