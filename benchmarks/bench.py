@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from benchmarks import receiving, stepping, storming, turning
+from benchmarks import receiving, stepping, storming, turning, walling
 from benchmarks.figures import Report, table
 from benchmarks.stage import Stage, stage
 
 MEASURES: Mapping[str, Callable[[Stage, Report, int], None]] = {
     "steps": stepping.measure,
     "turns": turning.measure,
+    "walls": walling.measure,
     "storm": storming.measure,
     # the last: what it stores is never interpreted
     "receiver": receiving.measure,

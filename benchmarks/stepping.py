@@ -37,8 +37,8 @@ def measure(stage: Stage, report: Report, rounds: int) -> None:
         walks = [stage.start_walk() for _ in range(WALKS)]
         for walk in walks:
             _walk_to(stage, walk, EARLY - 1)
-        early.append(_cost(stage, walks, STEPS))
-        late.append(_cost(stage, [long], WALKS * STEPS))
+        early.append(cost_of_steps(stage, walks, STEPS))
+        late.append(cost_of_steps(stage, [long], WALKS * STEPS))
         fresh += walks
     names = ("one step", f"step {LATE}", f"step {EARLY}")
     for quantity, unit in (("clock", "ms"), ("cpu", "ms")):
@@ -71,7 +71,8 @@ def _record(stage: Stage, walks: list[BenchWalk], steps: int) -> None:
             assert done["outcome"] == Outcome.APPLIED, done
 
 
-def _cost(stage: Stage, walks: list[BenchWalk], steps: int) -> Cost:
+def cost_of_steps(stage: Stage, walks: list[BenchWalk], steps: int) -> Cost:
+    """Record so many steps on each walk, as the task `step.record` does. Return what one cost."""
     postgres = server_pids(stage.settings.home_of_servers)["postgres"]
     clock, cpu = time.perf_counter(), time.process_time() + cpu_seconds([postgres])
     _record(stage, walks, steps)

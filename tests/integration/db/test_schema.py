@@ -6,6 +6,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from worker.db.engine import APPLICATION_ROLE, ROUTER_ROLE
 from worker.db.migrate import migrate, revision
 from worker.db.models import Base
 
@@ -29,18 +30,24 @@ def test_every_transaction_runs_as_the_applications_role(engine):
             assert connection.execute(text("SELECT current_user")).scalar_one() == "ticketwalk_app"
 
 
-def test_the_applications_role_has_no_rights_that_would_undo_the_tenants_walls(owner):
+@pytest.mark.parametrize("name", [APPLICATION_ROLE, ROUTER_ROLE])
+def test_a_role_of_the_service_has_no_rights_that_would_undo_the_tenants_walls(owner, name):
+    values = {"name": name}
     with owner.connect() as connection:
         role = connection.execute(
             text(
                 "SELECT rolsuper, rolbypassrls, rolcanlogin, rolcreaterole, rolcreatedb, rolreplication "
-                "FROM pg_roles WHERE rolname = 'ticketwalk_app'"
-            )
+                "FROM pg_roles WHERE rolname = :name"
+            ),
+            values,
         ).one()
         owned = connection.execute(
-            text("SELECT count(*) FROM pg_class WHERE relowner = 'ticketwalk_app'::regrole")
+            text("SELECT count(*) FROM pg_class WHERE relowner = CAST(:name AS regrole)"), values
         ).scalar_one()
-    assert (tuple(role), owned) == ((False,) * 6, 0)
+        member_of = connection.execute(
+            text("SELECT count(*) FROM pg_auth_members WHERE member = CAST(:name AS regrole)"), values
+        ).scalar_one()
+    assert (tuple(role), owned, member_of) == ((False,) * 6, 0, 0)
 
 
 @pytest.mark.parametrize(

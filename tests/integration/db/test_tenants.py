@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, Engine, Table, make_url, select, text
+from sqlalchemy import Connection, Engine, Table, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from integrations.ports import Event, EventKind
 from worker.db.engine import IDENTITY_OPTION, ROUTER_ROLE, Identity, make_engine, make_owner_engine
 from worker.db.migrate import migrate
 from worker.db.models import TENANT_TABLES, Base
+from worker.db.unit_of_work import UnitOfWork
 
 pytestmark = pytest.mark.integration
 
@@ -221,17 +222,24 @@ def test_the_canary_is_the_routers_alone(engine):
         connection.execute(write)
 
 
-def test_a_pooled_connection_keeps_nothing_of_its_last_transaction(world, database_url):
+@pytest.fixture
+def single(database_url) -> Iterator[Engine]:
+    """The rights of the application, over one connection at a time."""
+    made = make_engine(database_url, pool_size=1)
+    yield made
+    made.dispose()
+
+
+def test_a_pooled_connection_keeps_nothing_of_its_last_transaction(world, single):
     """Nothing of a session is set, so it holds behind PgBouncer in transaction mode as well."""
-    engine = make_engine(database_url, pool_size=1)
     identity = Identity(account_id=world.home_tenant.account_id)
     backends = set()
     for ending in ("commit", "rollback"):
-        with acting(engine, identity) as connection:
+        with acting(single, identity) as connection:
             for _ in range(10):  # psycopg would prepare a statement that it sees for the fifth time
                 backends.add(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
             getattr(connection, ending)()
-        pooled = engine.raw_connection()
+        pooled = single.raw_connection()
         left = pooled.cursor().execute(
             "SELECT pg_backend_pid(), current_setting('role'), "
             "current_setting('ticketwalk.account_id', true), current_setting('statement_timeout'), "
@@ -241,10 +249,20 @@ def test_a_pooled_connection_keeps_nothing_of_its_last_transaction(world, databa
         pooled.close()
         backends.add(backend)
         assert state == ["none", "", "0", 0]
-        with engine.connect() as nobody:
+        with single.connect() as nobody:
             assert nobody.execute(text("SELECT count(*) FROM account")).scalar_one() == 0
     assert len(backends) == 1
-    engine.dispose()
+
+
+def test_role_account_and_time_outs_are_entered_in_one_statement(world, single):
+    statements: list[str] = []
+    event.listen(single, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    uow = UnitOfWork(single, world.publisher)
+    for opened in (uow.begin(world.home_tenant.account_id), uow.across()):
+        statements.clear()
+        with opened:
+            pass
+        assert len(statements) == 1
 
 
 def test_the_owner_of_the_tables_who_is_no_superuser_migrates_and_sees_no_rows_either(home, owner):
