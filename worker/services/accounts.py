@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import undefer
 
 from integrations.ports import Link
 from worker.db.models import AccountRow, ConnectionRow, UserRow
@@ -111,7 +112,7 @@ def list_users(context: Context, account: str | None) -> Sequence[UserRow]:
 
 def list_connections(context: Context, account: str | None) -> Sequence[ConnectionRow]:
     """Return the connections of one account, or of all; secrets stay sealed."""
-    query = select(ConnectionRow).order_by(ConnectionRow.name)
+    query = select(ConnectionRow).order_by(ConnectionRow.name).options(undefer(ConnectionRow.secrets))
     return [row for tx in routing.each_account(context, account) for row in tx.session.scalars(query)]
 
 
