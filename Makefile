@@ -37,9 +37,10 @@ up: ## Run the service until Ctrl-C; options: make up ARGS='--port 8700'
 	$(call install,runtime)
 	@exec .venv/bin/ticketwalk up $(ARGS)
 
+# Two files at a time, each process with servers of its own: most tests wait for something.
 test: ## Run all tests; options: make test ARGS='-k notes'
 	$(call install,dev)
-	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest $(ARGS)
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: ## Check format, style, types, imports; run the unit tests
 	$(call install,dev)
