@@ -86,7 +86,7 @@ def test_notes_typed_in_the_ticket_of_an_adhoc_walk_end_up_in_its_hand_off(servi
     psa.add_note(ticket_id, "Unplugged it")
 
     def noted() -> bool:
-        return bool(service.run("walk", "show", session_id)["notes_revision"])
+        return bool(service.run("walk", "show", session_id)["walk_notes"])
 
     wait_for("the note", noted)
     service.run(
