@@ -36,7 +36,7 @@ def save(world: Any, session: str, text: str, revision: int | None = None, **mor
 
 def deliver_all(world: Any, message_type: str, messages: Sequence[dict[str, Any]]) -> list[int]:
     """Store deliveries of the standard connection, as the receiver does. Return their ids."""
-    bodies = [{"type": message_type, "data": data} for data in messages]
+    bodies: list[dict[str, Any]] = [{"type": message_type, "data": data} for data in messages]
     stored = store(
         world.context,
         [
@@ -63,9 +63,9 @@ def delivers_save(world: Any, session: str, text: str, revision: int) -> int:
     return delivers(world, "notes.save", session_id=session, notes=notes(text), revision=revision)
 
 
-def standard_walk(world: Any, ticket: str = "100") -> str:
+def standard_walk(world: Any, ticket: str = "100") -> Any:
     """Start a walk of a ticket that the standard connection may speak of. Return its session."""
-    return str(world.started(connection=world.home_tenant.standard, ticket=ticket))
+    return world.started(connection=world.home_tenant.standard, ticket=ticket)
 
 
 def save_by_hand(world: Any, session: str, text: str, revision: int) -> None:
