@@ -38,7 +38,7 @@ _BACKLOG = text("""
         FROM command WHERE state IN ('refused', 'parked') GROUP BY state
     UNION ALL
     SELECT 'note_draft', 'dirty', count(*), extract(epoch FROM now() - min(first_dirty_at))::float8
-        FROM note_draft WHERE due_at IS NOT NULL HAVING count(*) > 0
+        FROM note_draft WHERE first_dirty_at IS NOT NULL HAVING count(*) > 0
     UNION ALL
     SELECT 'outbox', state, count(*), extract(epoch FROM now() - min(created_at))::float8
         FROM outbox WHERE state IN ('pending', 'sending', 'unknown') GROUP BY state

@@ -50,6 +50,7 @@ def walk(tx: Transaction, session_id: UUID) -> dict[str, Any]:
         "walk_notes": session.walk_notes,
         "notes_revision": draft.revision if draft else 0,
         "notes_written_revision": draft.written_revision if draft else 0,
+        "notes_due_at": _time(draft.due_at) if draft else None,
         "outcome": _outcome(session),
         "pushes": [push_line(row) for row in _pushes(tx, session.id)],
         "audit": [_audit_line(row) for row in _audit(tx, session.id)],

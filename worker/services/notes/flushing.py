@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
+import structlog
+from psycopg.errors import QueryCanceled
+from sqlalchemy import TextClause, bindparam, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import Uuid
 
 from worker.crash_points import Commit
-from worker.db.models import NoteDraftRow, SessionRow
+from worker.db.models import SessionRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.notes import lateness_bound
 from worker.domain.words import Outcome
@@ -19,10 +22,14 @@ from worker.services import routing
 from worker.services.context import Context
 from worker.services.notes.writing import Written, write_drafts
 
+log = structlog.get_logger()
+
 #: Drafts written in one transaction: what a killed worker leaves undone, and what a save may wait for.
 BATCH_LIMIT = 100
 #: Batches in one task; the rest is hinted for, so that one account holds no worker for long.
 BATCHES = 20
+#: Until a draft that cannot be written is tried again.
+PUT_OFF = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,7 @@ def flush_session(
         query = select(SessionRow.id).where(SessionRow.id == session_id).with_for_update(key_share=True)
         if tx.session.scalars(query).one_or_none() is None:
             raise routing.unknown(SessionRow, session_id)
-        if only_due and not _is_due(tx, session_id):
-            return Flushed(session_id, None)
-        written = write_drafts(tx, context, [session_id])
+        written = write_drafts(tx, context, [session_id], only_due=only_due)
         return Flushed(session_id, written[0].revision if written else None)
 
 
@@ -74,18 +79,22 @@ def flush_due(context: Context, *, account_id: UUID | None) -> dict[str, Any]:
         if batch < BATCH_LIMIT:
             break
     else:
-        hint_due_drafts(context)
+        hint_due_drafts(context, once=True)
     return {"outcome": Outcome.APPLIED.value, "written": written}
 
 
-def hint_due_drafts(context: Context) -> int:
-    """Wake a worker for each account that has due drafts. Return how many accounts."""
+def hint_due_drafts(context: Context, *, once: bool) -> int:
+    """Wake a worker for each account that has due drafts. Return how many accounts.
+
+    `once`: only where no wake-up of the account waits already. The sweep does not ask for that: a wake-up
+    that was lost would otherwise hold all others off for as long as its flag lasts.
+    """
     with context.uow.across(at=Commit.SWEEP) as tx:
         accounts = tx.session.scalars(_ACCOUNTS).all()
         for account_id in accounts:
             tx.hint(
                 "notes.flush",
-                wakes_lane=f"drafts:{account_id}",
+                wakes_lane=f"drafts:{account_id}" if once else None,
                 repeats=True,
                 account_id=str(account_id),
             )
@@ -94,20 +103,43 @@ def hint_due_drafts(context: Context) -> int:
 
 def _flush_batch(context: Context, account_id: UUID) -> int:
     """Write one batch. Walks that a turn is working on are left out: they are due a moment later too."""
+    try:
+        return _write_due(context, account_id, _LOCK_DUE)
+    except OperationalError as error:
+        if not isinstance(error.orig, QueryCanceled):  # the database's trouble, not a draft's
+            raise
+        return _flush_one_by_one(context, account_id)
+    except DBAPIError:
+        return _flush_one_by_one(context, account_id)
+
+
+def _write_due(context: Context, account_id: UUID, lock: TextClause, **values: object) -> int:
     with context.uow.begin(account_id, at=Commit.FLUSH) as tx:
-        due = tx.session.scalars(_LOCK_DUE, {"account": account_id, "limit": BATCH_LIMIT}).all()
-        if not due:
-            return 0
-        written = write_drafts(tx, context, due)
-        _tally(tx, account_id, written)
+        locked = tx.session.scalars(lock, {"account": account_id, "limit": BATCH_LIMIT, **values}).all()
+        written = write_drafts(tx, context, locked, only_due=True) if locked else []
+        if written:
+            _tally(tx, account_id, written)
     return len(written)
 
 
-def _is_due(tx: Transaction, session_id: UUID) -> bool:
-    query = select(NoteDraftRow.session_id).where(
-        NoteDraftRow.session_id == session_id, NoteDraftRow.due_at <= func.clock_timestamp()
-    )
-    return tx.session.scalars(query).one_or_none() is not None
+def _flush_one_by_one(context: Context, account_id: UUID) -> int:
+    """Write each alone what failed together, so that one that cannot be written holds up no other."""
+    with context.uow.begin(account_id) as tx:
+        due = tx.session.scalars(_DUE, {"account": account_id, "limit": BATCH_LIMIT}).all()
+    written = 0
+    for session_id in due:
+        try:
+            written += _write_due(context, account_id, _LOCK_ONE, session=session_id)
+        except DBAPIError as error:
+            _put_off(context, account_id, session_id, error)
+    return written
+
+
+def _put_off(context: Context, account_id: UUID, session_id: UUID, error: DBAPIError) -> None:
+    """It stays dirty, and its age grows in the metrics."""
+    with context.uow.begin(account_id) as tx:
+        tx.session.execute(_PUT_OFF_ONE, {"session": session_id, "wait": PUT_OFF})
+    log.error("draft not written", session_id=str(session_id), error=type(error.orig).__name__)
 
 
 def _tally(tx: Transaction, account_id: UUID, written: Sequence[Written]) -> None:
@@ -131,17 +163,28 @@ _ACCOUNTS = text("""
     SELECT DISTINCT account_id FROM note_draft WHERE first_dirty_at IS NOT NULL AND due_at <= now()
 """).columns(account_id=Uuid)
 
-_LOCK_DUE = (
-    text("""
-    SELECT id FROM l1_walk_session WHERE id IN (
-        SELECT session_id FROM note_draft
-        WHERE first_dirty_at IS NOT NULL AND due_at <= clock_timestamp() AND account_id = :account
-        ORDER BY first_dirty_at LIMIT :limit
-    ) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+_DUE_OF_ACCOUNT = """
+    SELECT session_id FROM note_draft
+    WHERE first_dirty_at IS NOT NULL AND due_at <= clock_timestamp() AND account_id = :account
+"""
+_OLDEST = "ORDER BY first_dirty_at LIMIT :limit"
+
+
+def _lock_sessions(chosen: str) -> TextClause:
+    query = f"""
+        SELECT id FROM l1_walk_session WHERE id IN ({chosen}) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    """  # noqa: S608 - our own text only
+    return text(query).bindparams(_ACCOUNT)
+
+
+_DUE = text(f"{_DUE_OF_ACCOUNT} {_OLDEST}").bindparams(_ACCOUNT)
+_LOCK_DUE = _lock_sessions(f"{_DUE_OF_ACCOUNT} {_OLDEST}")
+_LOCK_ONE = _lock_sessions(f"{_DUE_OF_ACCOUNT} AND session_id = :session {_OLDEST}")
+
+_PUT_OFF_ONE = text("""
+    UPDATE note_draft SET due_at = clock_timestamp() + :wait
+    WHERE session_id = :session AND due_at <= clock_timestamp()
 """)
-    .bindparams(_ACCOUNT)
-    .columns(id=Uuid)
-)
 
 _TALLY = text("""
     INSERT INTO note_tally (account_id, late_within_ms, writes, saves, late_seconds)

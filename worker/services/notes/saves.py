@@ -20,11 +20,14 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A save that is durable. `due_at` is when the walk gets it; `repeated`: it stood there before."""
+    """A save that is durable. `due_at` is when the walk gets it, None where it has it already.
+
+    `repeated`: it stood there before.
+    """
 
     session_id: UUID
     revision: int
-    due_at: datetime
+    due_at: datetime | None
     repeated: bool = False
 
     def as_result(self) -> dict[str, Any]:
@@ -32,7 +35,7 @@ class Saved:
         return {
             "session_id": str(self.session_id),
             "revision": self.revision,
-            "due_at": self.due_at.isoformat(),
+            "due_at": self.due_at.isoformat() if self.due_at else None,
         }
 
 

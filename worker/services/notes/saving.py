@@ -36,7 +36,7 @@ class _Draft:
 
     revision: int
     first_dirty_at: datetime
-    due_at: datetime
+    due_at: datetime | None
     saves: int = 0
     notes: Sequence[dict[str, Any]] | None = None
 
@@ -81,7 +81,7 @@ def _lock(
 
 
 def _draft(tx: Transaction, row: RowMapping) -> _Draft:
-    return _Draft(row["revision"], row["first_dirty_at"] or tx.now, row["due_at"] or tx.now)
+    return _Draft(row["revision"], row["first_dirty_at"] or tx.now, row["due_at"])
 
 
 def _overtakes(ahead: Ahead | None, save: Save, ticket: str) -> bool:
@@ -124,12 +124,18 @@ def _values(tx: Transaction, session_id: UUID, draft: _Draft) -> dict[str, Any]:
     }
 
 
-#: In the order of ids, so that two of these never wait for each other in a ring.
+#: In the order of ids, so that two of these never wait for each other in a ring. A pending save of a revision
+#: that the draft has passed can only be refused, so it is nothing to wait for: one that came late would make
+#: commands of all that follow it.
 _LOCK = text("""
     SELECT draft.session_id, draft.revision, draft.first_dirty_at, draft.due_at, draft.closed_at,
         ticket.external_id AS ticket, ticket.connection_id,
         EXISTS (
-            SELECT FROM command WHERE command.ticket_id = ticket.id AND command.state = 'pending'
+            SELECT FROM command
+            WHERE command.ticket_id = ticket.id AND command.state = 'pending' AND (
+                command.type = 'notes.save' AND command.session_id = draft.session_id
+                AND command.sequence IS NULL AND (command.payload ->> 'revision')::bigint <= draft.revision
+            ) IS NOT TRUE
         ) AS has_work
     FROM note_draft draft
         JOIN l1_walk_session walk ON walk.id = draft.session_id

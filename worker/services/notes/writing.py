@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import Uuid
+from sqlalchemy.types import Boolean, Uuid
 
 from worker.db.unit_of_work import Transaction
 from worker.services.context import Context
@@ -28,13 +28,15 @@ class Written:
     late: timedelta
 
 
-def write_drafts(tx: Transaction, context: Context, session_ids: Sequence[UUID]) -> list[Written]:
-    """Write the dirty drafts of these sessions, whose rows the caller has locked.
+def write_drafts(
+    tx: Transaction, context: Context, session_ids: Sequence[UUID], *, only_due: bool = False
+) -> list[Written]:
+    """Write the dirty drafts of these sessions, whose rows the caller has locked; or only those that are due.
 
     The draft's row is not locked while its walk is written: a save may come in between. It is completed by
     compare and set on its version, so such a save leaves the draft dirty, with a wait that begins anew.
     """
-    rows = tx.session.execute(_WRITE, {"ids": list(session_ids)})
+    rows = tx.session.execute(_WRITE, {"ids": list(session_ids), "only_due": only_due})
     written = sorted((Written(*row) for row in rows), key=lambda draft: draft.session_id)
     if written:
         complete(tx, context, written)
@@ -78,17 +80,18 @@ _WRITE = text("""
             )
         ), '[]') END
     FROM note_draft draft
-    WHERE walk.id = ANY(:ids) AND draft.session_id = walk.id AND draft.due_at IS NOT NULL
+    WHERE walk.id = ANY(:ids) AND draft.session_id = walk.id
+        AND draft.due_at <= CASE WHEN :only_due THEN statement_timestamp() ELSE 'infinity' END
     RETURNING walk.id, draft.revision, draft.version, draft.unwritten_saves,
         statement_timestamp(), statement_timestamp() - draft.due_at
-""").bindparams(_IDS)
+""").bindparams(_IDS, bindparam("only_due", type_=Boolean))
 
 _LOCK = text("""
     SELECT FROM note_draft WHERE session_id = ANY(:ids) ORDER BY session_id FOR UPDATE
 """).bindparams(_IDS)
 
-#: `read_at` (when the statement came, so before it looked) is no later than the first save that was not
-#: written: that one's longest wait counts from there.
+#: `read_at` (when the statement came, so before it looked) is no later than the acknowledgement of any save
+#: that was not written: their longest wait counts from there.
 _COMPLETE = text("""
     UPDATE note_draft SET
         written_revision = :revision,

@@ -3,6 +3,7 @@
 Both change only the draft, which `worker.services.notes` writes to the walk once per pause.
 """
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,16 +13,22 @@ from worker.db.unit_of_work import Transaction
 from worker.domain.notes import due_at, ensure_fits, ensure_newer, put_in
 from worker.domain.requests import AddTicketNotes, SaveNotes
 from worker.domain.walk import ensure_active
+from worker.domain.words import Outcome
 from worker.services.notes.writing import write_drafts
 from worker.services.walks.scene import Effect, Scene, walk_of
 
 
 def save_notes(scene: Scene, command: CommandRow, request: SaveNotes) -> Effect:
-    """Make the newest revision durable. Refuses a closed walk and a revision that is not newer."""
+    """Make the newest revision durable. Refuses a closed walk and a revision that is not newer.
+
+    The same once more is no error: whoever had no answer says it again.
+    """
     session = scene.session_of(command)
     ensure_active(walk_of(session))
     scene.actor(request.user, session)
     draft = _locked_draft(scene.tx, session)
+    if request.revision == draft.revision and request.notes == draft.notes:
+        return Effect(_result(draft), Outcome.DUPLICATE)
     revision = request.revision if request.revision is not None else draft.revision + 1
     ensure_newer(revision=revision, current=draft.revision)
     draft.notes = request.notes
@@ -79,10 +86,10 @@ def _save(scene: Scene, draft: NoteDraftRow) -> Effect:
         quiet_period=scene.context.note_quiet_period,
         max_wait=scene.context.note_max_wait,
     )
-    return Effect(
-        {
-            "session_id": str(draft.session_id),
-            "revision": draft.revision,
-            "due_at": draft.due_at.isoformat(),
-        }
-    )
+    return Effect(_result(draft))
+
+
+def _result(draft: NoteDraftRow) -> dict[str, Any]:
+    """Return what the sender is told; nothing is due where all of it stands in the walk already."""
+    due_at = draft.due_at.isoformat() if draft.due_at else None
+    return {"session_id": str(draft.session_id), "revision": draft.revision, "due_at": due_at}
