@@ -66,12 +66,14 @@ def receiver(
     port: Port = 8700, host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1"
 ) -> None:
     """Run only the webhook receiver (as `up` does; for a machine of its own)."""
-    from worker.receiver.app import serve  # noqa: PLC0415 - a web framework, which no other command needs
+    from worker.receiver.app import create_app, serve  # noqa: PLC0415 - a web framework, which no other command needs
 
     configure_logs(load_settings().log_level)
     hold_servers(load_settings())
     publisher = BackgroundPublisher(CeleryPublisher(celery_app))
-    serve(build(load_settings(), publisher, pool_size=RECEIVER_POOL_SIZE), host=host, port=port)
+    service = build(load_settings(), publisher, pool_size=RECEIVER_POOL_SIZE)
+    app = create_app(service, deliveries_per_second=load_settings().deliveries_per_second)
+    serve(app, host=host, port=port)
 
 
 def _ping_broker() -> None:

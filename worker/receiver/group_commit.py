@@ -5,6 +5,7 @@ One commit per request was measured at 2.7 k requests/s, one for all that wait a
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context
 
 from worker.errors import StoreUnavailableError
 from worker.services.intake import NewDelivery, Stored
@@ -29,7 +30,8 @@ class GroupCommit:
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((delivery, future))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+            # in no request's context: what is logged there is not of the request that happened to begin it
+            self._writer = asyncio.create_task(self._write(), context=Context())
         return await future
 
     async def _write(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import undefer
 
 from worker.db.models import ConnectionRow
 from worker.errors import ConfigurationError
@@ -48,7 +49,8 @@ def _reseal_account(context: Context, account_id: UUID) -> Iterator[tuple[str, s
     after: UUID | None = None
     while True:
         with context.uow.begin(account_id) as tx:
-            query = select(ConnectionRow).order_by(ConnectionRow.id).limit(BATCH)
+            query = select(ConnectionRow).options(undefer(ConnectionRow.secrets))
+            query = query.order_by(ConnectionRow.id).limit(BATCH)
             if after is not None:
                 query = query.where(ConnectionRow.id > after)
             # locked: a change of the secrets that comes in between would be overwritten with the old ones

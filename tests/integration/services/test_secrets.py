@@ -1,10 +1,12 @@
 """Keys and secrets are changed while the service runs: nothing is lost, and who did it is recorded."""
 
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import text
 
 from integrations.registry import PROVIDERS
 from worker.services import accounts, resealing
@@ -169,3 +171,18 @@ def test_a_credential_is_changed_and_the_others_stay(world):
 
     kept = world.context.vault.open(sealed_of(world, "Acme connectwise"))
     assert kept.credentials == {"public_key": "a", "private_key": "c"}
+
+
+def test_a_change_that_comes_during_a_rotation_is_not_overwritten(world):
+    changed = Vault([OLD]).seal(Secrets({"public_key": "changed"}, ()))
+    world.rows("UPDATE connection SET secrets = :sealed", sealed=_seal(OLD))
+    with world.owner.connect() as other:
+        other.execute(text("UPDATE connection SET secrets = :sealed"), {"sealed": changed})
+        rotation = Thread(target=reseal_all, args=(with_keys(world, NEW, OLD),))
+        rotation.start()
+        world.until(lambda: world.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        other.commit()
+        rotation.join()
+
+    for sealed in world.rows("SELECT secrets FROM connection"):
+        assert Vault([NEW]).open(bytes(sealed)).credentials == {"public_key": "changed"}
