@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worker.celery import app as celery_app
-from worker.cli.output import AsJson, console, print_record, print_rows
+from worker.cli.output import AsJson, console, print_record, print_rows, printable
 from worker.cli.session import context, settings
 from worker.composition import build
 from worker.db.migrate import migrate as run_migrations
@@ -35,7 +35,7 @@ def up(
     hold_servers(settings())
     run_migrations(settings().database)
     for line in where_things_are(settings(), ports):
-        console().print(line)
+        console().print(printable(line))
     return Supervisor(programs(settings(), ports, concurrency=concurrency or os.cpu_count() or 1)).run()
 
 

@@ -1,7 +1,6 @@
 """Every request has an id: in its answer, in its problem, and in each of its log lines."""
 
 import re
-import traceback
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -9,6 +8,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from worker.logs import frames
 from worker.receiver.problems import problem
 
 log = structlog.get_logger()
@@ -16,8 +16,6 @@ log = structlog.get_logger()
 HEADER = "x-request-id"
 #: A sender's own id is taken where it can do no harm in a log or a header; any other is replaced.
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-#: Frames of an unexpected error that are logged, the innermost ones.
-FRAMES = 6
 
 
 class RequestIds:
@@ -49,7 +47,7 @@ class RequestIds:
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception as error:  # noqa: BLE001 - the last line before the server logs it with its text
-                log.error("request failed", error=type(error).__name__, at=_frames(error))  # noqa: TRY400
+                log.error("request failed", error=type(error).__name__, at=frames(error))  # noqa: TRY400
                 if not has_begun:
                     failed = problem(
                         HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed; nothing was stored"
@@ -60,9 +58,3 @@ class RequestIds:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(HEADER, "")
     return given if WELL_FORMED.fullmatch(given) else uuid4().hex
-
-
-def _frames(error: Exception) -> list[str]:
-    """Return where it happened, innermost last, without any values."""
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    return [f"{frame.name} in {frame.filename}:{frame.lineno}" for frame in frames]
