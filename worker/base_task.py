@@ -1,7 +1,6 @@
 """What every task shares: keyword arguments only, results that say what happened, nothing private shown."""
 
 import inspect
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
+from worker.logs import frames
 from worker.wakes import LANE_HEADER, wakes
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
             result = {"outcome": Outcome.WAITING.value, "reason": _reason(error)}
         except Exception as error:  # noqa: BLE001 - the last line before Celery shows it to everyone
             # the message of an unknown error may hold a person's words; its kind and place may be shown
-            log.error("task failed", task=self.name, error=type(error).__name__, at=_frames(error))  # noqa: TRY400
+            log.error("task failed", task=self.name, error=type(error).__name__, at=frames(error))  # noqa: TRY400
             raise UnexpectedError(f"unexpected {type(error).__name__} in {self.name}; see the log") from None
         # what is done every few seconds is said only to who asks for it
         say = log.debug if self.name.startswith("maintenance.") else log.info
@@ -120,11 +120,3 @@ def _ids(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, TicketwalkError) else "the database does not take it just now"
-
-
-def _frames(error: Exception) -> list[str]:
-    """Return where it happened, without any values: the last calls, innermost last."""
-    return [
-        f"{frame.name} in {frame.filename}:{frame.lineno}"
-        for frame in traceback.extract_tb(error.__traceback__)[-6:]
-    ]

@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError
 
 from worker.domain.outbox import PushTiming
 from worker.errors import ConfigurationError
-from worker.runtime.home import Home, default_home, secret_key
+from worker.runtime.home import Home, default_home
+from worker.runtime.secret_key import secret_keys
 
 
 def _postgres_url(url: SecretStr | None) -> SecretStr | None:
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     sweep_interval_seconds: float = Field(2, gt=0, le=3_600)
     sending_lease_seconds: float = Field(120, gt=0, le=3_600)
     probe_after_seconds: float = Field(30, gt=0, le=3_600)
+    deliveries_per_second: float = Field(1_000, gt=0, le=1_000_000)
     allow_private_hosts: bool = False
     public_url: str = "http://127.0.0.1:8700"
     log_level: str = "INFO"
@@ -125,10 +127,10 @@ class Settings(BaseSettings):
         if self.secret_keys:
             return tuple(key.get_secret_value() for key in self.secret_keys)
         if self.embedded_postgres:
-            return (secret_key(self.home_of_servers),)
+            return secret_keys(self.home_of_servers)
         raise ConfigurationError(
             "TICKETWALK_SECRET_KEYS is not set; with a database of your own it must be: "
-            'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            "ticketwalk secrets new-key"
         )
 
 

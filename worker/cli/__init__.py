@@ -1,5 +1,6 @@
 """The command line. Errors are one plain line; exit codes: 0 done, 1 refused or failed, 2 usage."""
 
+import io
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from worker.cli.app import app
-from worker.cli.output import printable
+from worker.domain.text import visible
 from worker.errors import TicketwalkError
 from worker.runtime.errors import EmbeddedServerError
 
@@ -19,6 +20,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     # without this, SIGTERM would skip the exit in which the last process of a home stops its servers
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _show_what_can_be_shown()
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
@@ -37,11 +39,18 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _show_what_can_be_shown() -> None:
+    """A terminal that knows only ASCII gets escapes instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _sentence(error: typer.TyperException) -> str:
     message = getattr(error, "format_message", lambda: str(error))()
     return " ".join(str(message).split())
 
 
 def _say(sentence: str, *, code: int) -> int:
-    print(f"ticketwalk: {printable(sentence)}", file=sys.stderr)  # noqa: T201 - the one line of an error
+    print(f"ticketwalk: {visible(sentence)}", file=sys.stderr)  # noqa: T201 - the one line of an error
     return code

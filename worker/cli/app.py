@@ -2,7 +2,7 @@
 
 import typer
 
-from worker.cli import accounts, connections, enqueue, flows, listings, repairs, service, simulators
+from worker.cli import accounts, connections, enqueue, flows, listings, repairs, secrets, service, simulators
 
 app = typer.Typer(
     name="ticketwalk",
@@ -17,6 +17,7 @@ for group in (
     accounts.account_app,
     accounts.user_app,
     connections.app,
+    secrets.app,
     flows.app,
     listings.walk_app,
     listings.delivery_app,

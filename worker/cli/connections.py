@@ -8,13 +8,20 @@ import typer
 from integrations.errors import CallError
 from worker.cli.accounts import InAccount
 from worker.cli.documents import read_file
+from worker.cli.operators import Operator, operator
 from worker.cli.output import AsJson, OfAccount, print_record, print_rows
 from worker.cli.session import context, settings
 from worker.errors import Refusal
 from worker.services import accounts, lookup, routing
+from worker.services.connection_secrets import Change, change_secrets
 from worker.services.webhook_urls import masked_webhook_url, webhook_url
 
 app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
+
+Credentials = Annotated[
+    list[str] | None,
+    typer.Option("--credential", help="KEY=VALUE, repeated; VALUE @FILE is read from the file."),
+]
 
 
 @app.command("add")
@@ -23,9 +30,7 @@ def add(
     provider: Annotated[str, typer.Option(help="connectwise, standard, ...")],
     name: Annotated[str, typer.Option(help="Its name; unique in the account.")],
     base_url: Annotated[str, typer.Option("--base-url", "--url", help="Where the PSA's API answers.")],
-    credential: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE, repeated; VALUE @FILE is read from the file.")
-    ] = None,
+    credential: Credentials = None,
     webhook_secret: Annotated[
         list[str] | None, typer.Option(help="What signs deliveries; repeated: newest first.")
     ] = None,
@@ -79,6 +84,33 @@ def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJ
     except CallError as error:
         raise Refusal("unreachable", f"connection {row.name}: {error}") from None
     print_record({"name": row.name, "provider": row.provider, "answer": answer}, as_json=as_json)
+
+
+@app.command("set-secret")
+def set_secret(
+    name: Annotated[str, typer.Argument(help="Name or id.")],
+    credential: Credentials = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option(help="What signs deliveries from now on; older ones stay valid.")
+    ] = None,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Only the newest stays valid.")] = False,
+    by: Operator = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a connection's credentials or webhook secrets; recorded with who did it."""
+    change = Change(
+        credentials=dict(_credential(pair) for pair in credential or []),
+        webhook_secret=_value(webhook_secret) if webhook_secret is not None else None,
+        drop_old=drop_old,
+    )
+    changed = change_secrets(context(), name, change, operator=operator(by))
+    record = {
+        "id": str(changed.id),
+        "name": changed.name,
+        "credentials": list(changed.credentials),
+        "webhook_secrets": changed.webhook_secrets,
+    }
+    print_record(record, as_json=as_json)
 
 
 def _credential(pair: str) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from worker.domain.text import visible
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Rows at the most, newest first.")]
 OfAccount = Annotated[str | None, typer.Option("--account", help="Only this account (name or id).")]
@@ -54,7 +56,7 @@ def printable(value: Any) -> Text:
     if value is None:
         return Text("-", style="dim")
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return Text("".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text))
+    return Text(visible(text, kept="\n"))
 
 
 def console() -> Console:

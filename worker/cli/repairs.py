@@ -1,12 +1,12 @@
 """`… replay`, `… retry`, `… discard`: act on what needs a person, on one or on many."""
 
-import getpass
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from worker.celery import app as celery_app
+from worker.cli.operators import Operator, operator
 from worker.cli.output import AsJson, print_rows
 from worker.cli.session import context
 from worker.db.models import CommandRow, DeliveryRow, OutboxRow
@@ -17,7 +17,6 @@ from worker.services.context import Context
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Ids, as the listing shows them.")]
 Many = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="With --state: the oldest so many.")]
-Operator = Annotated[str | None, typer.Option("--by", help="Who does it; default: you.")]
 
 _Repair = Callable[..., list[repair.Repaired]]
 
@@ -81,7 +80,7 @@ def _act(
         raise typer.BadParameter("give ids, or --state for all in that state")
     service = context(CeleryPublisher(celery_app))
     chosen = list(ids or ()) or _in_state(service, model, str(state), limit=limit)
-    rows = act(service, chosen, operator=by or getpass.getuser())
+    rows = act(service, chosen, operator=operator(by))
     print_rows(
         [{"id": row.id, "done": row.done, "state": row.state} for row in rows],
         as_json=as_json,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from worker.celery import app as celery_app
-from worker.cli.output import AsJson, console, print_record, print_rows
+from worker.cli.output import AsJson, console, print_record, print_rows, printable
 from worker.cli.session import context, settings
 from worker.composition import build
 from worker.db.migrate import migrate as run_migrations
@@ -35,7 +35,7 @@ def up(
     hold_servers(settings())
     run_migrations(settings().database)
     for line in where_things_are(settings(), ports):
-        console().print(line)
+        console().print(printable(line))
     return Supervisor(programs(settings(), ports, concurrency=concurrency or os.cpu_count() or 1)).run()
 
 
@@ -66,12 +66,14 @@ def receiver(
     port: Port = 8700, host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1"
 ) -> None:
     """Run only the webhook receiver (as `up` does; for a machine of its own)."""
-    from worker.receiver.app import serve  # noqa: PLC0415 - a web framework, which no other command needs
+    from worker.receiver.app import create_app, serve  # noqa: PLC0415 - a web framework, which no other command needs
 
     configure_logs(load_settings().log_level)
     hold_servers(load_settings())
     publisher = BackgroundPublisher(CeleryPublisher(celery_app))
-    serve(build(load_settings(), publisher, pool_size=RECEIVER_POOL_SIZE), host=host, port=port)
+    service = build(load_settings(), publisher, pool_size=RECEIVER_POOL_SIZE)
+    app = create_app(service, deliveries_per_second=load_settings().deliveries_per_second)
+    serve(app, host=host, port=port)
 
 
 def _ping_broker() -> None:

@@ -1,4 +1,4 @@
-"""Text that Postgres and a PSA can hold: no NUL, no lone surrogates."""
+"""Text that Postgres and a PSA can hold (no NUL, no lone surrogates), and that a screen can show."""
 
 import json
 import math
@@ -31,6 +31,21 @@ def check_name(what: str, name: str) -> None:
 def made_storable(text: str) -> str:
     """Return text of a stranger with what Postgres cannot store replaced, where refusing it helps nobody."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def visible(text: str, *, kept: str = "") -> str:
+    r"""Return text that cannot steer who shows it: no controls, escapes, bidi marks, half characters.
+
+    What Python calls unprintable becomes `\x1b`, `\u202e` or `\U000e0001`, except what is in `kept`.
+    """
+    return "".join(c if c.isprintable() or c in kept else _spelled(c) for c in text)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:  # noqa: PLR2004 - two hexadecimal digits
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - four digits
 
 
 def storable_json(value: Any) -> Any:

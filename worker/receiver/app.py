@@ -1,7 +1,9 @@
 """The receiver as an ASGI app, and its server."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -13,6 +15,8 @@ from worker.domain.queues import are_working
 from worker.errors import TicketwalkError
 from worker.receiver.metrics import BacklogCollector
 from worker.receiver.problems import answer_problems, problem
+from worker.receiver.protocol import BoundedProtocol
+from worker.receiver.request_ids import RequestIds
 from worker.receiver.webhooks import webhook_routes
 from worker.services.backlog import backlog
 from worker.services.canary import ages
@@ -24,11 +28,12 @@ SHUTDOWN_SECONDS = 5
 MAX_OPEN_CONNECTIONS = 500
 
 
-def create_app(context: Context) -> FastAPI:
-    """Return the receiver's app."""
+def create_app(context: Context, *, deliveries_per_second: float) -> FastAPI:
+    """Return the receiver's app. `deliveries_per_second` is what one connection may bring."""
     app = FastAPI(title="ticketwalk", version=version("ticketwalk"), redoc_url=None)
+    app.add_middleware(RequestIds)
     answer_problems(app)
-    app.include_router(webhook_routes(context))
+    app.include_router(webhook_routes(context, deliveries_per_second=deliveries_per_second))
     registry = CollectorRegistry()
     registry.register(BacklogCollector(context))
 
@@ -65,16 +70,19 @@ def create_app(context: Context) -> FastAPI:
     return app
 
 
-def serve(context: Context, *, host: str, port: int) -> None:
+def serve(app: FastAPI, *, host: str, port: int) -> None:
     """Serve until told to stop; open requests are answered first."""
-    uvicorn.run(
-        create_app(context),
-        host=host,
-        port=port,
-        log_config=None,
-        # the path names a connection, and an access log would repeat every line of ours
-        access_log=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        limit_concurrency=MAX_OPEN_CONNECTIONS,
-        server_header=False,
-    )
+    uvicorn.run(app, host=host, port=port, **SERVER_OPTIONS)
+
+
+#: How uvicorn serves the app.
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "http": BoundedProtocol,
+    "ws": "none",
+    "log_config": None,
+    # the path names a connection, and an access log would repeat every line of ours
+    "access_log": False,
+    "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+    "limit_concurrency": MAX_OPEN_CONNECTIONS,
+    "server_header": False,
+}

@@ -1,5 +1,6 @@
 """The connections that webhook URLs name, opened once and remembered for a few seconds."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -17,13 +18,19 @@ REMEMBERED_CONNECTIONS = 10_000
 UUID_LENGTH = 36
 
 
+#: Deliveries of one connection that are verified at a time, where that may ask for a key: a quarter of the
+#: threads there are, so that forged ones for one connection leave room for the others.
+VERIFYING_TOGETHER = 8
+
+
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """A connection ready to verify with."""
+    """A connection ready to verify with. `turn` is held by each delivery that is being verified."""
 
     account_id: UUID
     provider: Provider
     link: Link = field(repr=False)
+    turn: asyncio.Semaphore = field(repr=False)
 
 
 def appended(connection_id: str, rest: str) -> str:
@@ -37,6 +44,7 @@ class Links:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._known: dict[UUID, tuple[float, OpenConnection]] = {}
+        self._turns: dict[UUID, asyncio.Semaphore] = {}
 
     def find(self, provider: str, connection_id: str) -> OpenConnection | None:
         """Return the connection of this provider and id, or None. What follows the id in it is ignored."""
@@ -51,6 +59,7 @@ class Links:
                 return None
             if len(self._known) >= REMEMBERED_CONNECTIONS:
                 self._known.clear()
+                self._turns.clear()
             known = self._known[key] = (time.monotonic() + REMEMBERED_SECONDS, opened)
         return known[1] if known[1].provider.name == provider else None
 
@@ -58,6 +67,7 @@ class Links:
         row = connection_by_id(self._context, key)
         if row is None:
             return None
-        return OpenConnection(
-            row.account_id, self._context.providers[row.provider], open_link(self._context, row)
-        )
+        # one for as long as it is known, also where it is opened anew or by several threads at once
+        turn = self._turns.setdefault(key, asyncio.Semaphore(VERIFYING_TOGETHER))
+        link = open_link(self._context, row)
+        return OpenConnection(row.account_id, self._context.providers[row.provider], link, turn)

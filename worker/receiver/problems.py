@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -21,9 +22,10 @@ class ProblemError(Exception):
 
 
 def problem(status: int, detail: str, *, retry_after: int | None = None) -> JSONResponse:
-    """Return an error answer."""
+    """Return an error answer; it names the request that it is about."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return JSONResponse(
-        {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail},
+        body | structlog.contextvars.get_contextvars(),
         status_code=status,
         headers={"Retry-After": str(retry_after)} if retry_after is not None else None,
         media_type="application/problem+json",
@@ -31,7 +33,7 @@ def problem(status: int, detail: str, *, retry_after: int | None = None) -> JSON
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Answer every error of the app as problem+json; an unknown one without its words."""
+    """Answer every error of the app as problem+json; see `request_ids` for those that nobody expected."""
 
     @app.exception_handler(ProblemError)
     async def _known(_: Request, error: ProblemError) -> JSONResponse:
@@ -40,7 +42,3 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _framework(_: Request, error: HTTPException) -> JSONResponse:
         return problem(error.status_code, str(error.detail))
-
-    @app.exception_handler(Exception)
-    async def _unknown(_: Request, __: Exception) -> JSONResponse:
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the receiver failed; nothing was stored")

@@ -1,9 +1,12 @@
 """`POST /webhooks/{provider}/{connection_id}`: nothing unverified is stored, nothing is answered unstored."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 from uuid import UUID
@@ -23,6 +26,7 @@ from worker.receiver.group_commit import GroupCommit
 from worker.receiver.links import Links, OpenConnection, appended
 from worker.receiver.metrics import DELIVERIES
 from worker.receiver.problems import RETRY_AFTER_SECONDS, ProblemError
+from worker.receiver.rates import Rates
 from worker.services.context import Context
 from worker.services.intake import NewDelivery, Stored, store
 from worker.services.notices import notice_unsigned
@@ -41,12 +45,19 @@ FINDING_THREADS = 4
 VERIFYING_THREADS = 32
 #: Events in one body. Each is a row; a sender that batches more sends a second body.
 MAX_EVENTS = 500
+#: A connection may save up this many seconds of its rate for a burst: a PSA's mass update comes at once.
+BURST_SECONDS = 10
+#: Refused deliveries of one connection that are logged: one a second, after so many. All are counted.
+REFUSALS_LOGGED_PER_SECOND, REFUSALS_LOGGED_AT_ONCE = 1, 20
 
 
-def webhook_routes(context: Context) -> APIRouter:
+def webhook_routes(context: Context, *, deliveries_per_second: float) -> APIRouter:
     """Return the routes of the webhook receiver."""
     router = APIRouter()
     links = Links(context)
+    rates = Rates(deliveries_per_second, burst=max(1, deliveries_per_second * BURST_SECONDS))
+    refusals = Rates(REFUSALS_LOGGED_PER_SECOND, burst=REFUSALS_LOGGED_AT_ONCE)
+    read = partial(_read, context, refusals)
     commits = GroupCommit(lambda deliveries: store(context, deliveries))
     # threads of their own: a sender whose key server hangs must not keep the others from the store
     finding = ThreadPoolExecutor(FINDING_THREADS, "finding")
@@ -74,10 +85,12 @@ def webhook_routes(context: Context) -> APIRouter:
         behind = appended(connection_id, request.path_params.get("rest", ""))
         received = WebhookRequest(body, _headers(request), datetime.now(UTC), behind)
         if known.carries_commands:
-            events = _read(context, connection, received)  # asks nobody, so it needs no thread
+            events = read(connection, received)  # asks nobody, so it needs no thread
         else:
-            reading = loop.run_in_executor(verifying, _read, context, connection, received)
-            events = await _verified(known, reading)
+            events = await _verified(
+                connection, partial(_submit, verifying, partial(read, connection, received))
+            )
+        _ensure_within_rate(rates, connection)
         stored = await _within(known, commits.add([_delivery(connection, event, body) for event in events]))
         _report(provider, events, stored)
         return JSONResponse(
@@ -93,7 +106,9 @@ async def _answered() -> None:
     reach(CrashPoint.RECEIVER_ANSWERED)
 
 
-def _read(context: Context, connection: OpenConnection, request: WebhookRequest) -> Sequence[Event]:
+def _read(
+    context: Context, refusals: Rates, connection: OpenConnection, request: WebhookRequest
+) -> Sequence[Event]:
     """Verify, then parse. Every refusal has its status, and says nothing that a forger could use."""
     provider = connection.provider
     try:
@@ -102,7 +117,8 @@ def _read(context: Context, connection: OpenConnection, request: WebhookRequest)
     except SignatureError as error:
         if isinstance(error, UnsignedNoticeError):
             notice_unsigned(context, UUID(connection.link.connection_id))
-        log.warning("delivery refused", provider=provider.name, reason=str(error))
+        if not refusals.take(connection.link.connection_id):
+            log.warning("delivery refused", provider=provider.name, reason=str(error))
         raise _counted(
             provider.name, ProblemError(HTTPStatus.UNAUTHORIZED, "the signature does not verify")
         ) from None
@@ -119,12 +135,41 @@ def _some(events: Sequence[Event]) -> Sequence[Event]:
     return events
 
 
-async def _verified(provider: Provider, reading: "asyncio.Future[Sequence[Event]]") -> Sequence[Event]:
-    """Return what was read in time; a key server that hangs has the sender try again."""
+def _submit(
+    verifying: ThreadPoolExecutor, read: Callable[[], Sequence[Event]]
+) -> "asyncio.Future[Sequence[Event]]":
+    """Read in a thread; what is logged there names the request too."""
+    return asyncio.get_running_loop().run_in_executor(verifying, copy_context().run, read)
+
+
+async def _verified(
+    connection: OpenConnection, submit: "Callable[[], asyncio.Future[Sequence[Event]]]"
+) -> Sequence[Event]:
+    """Return what was read in time; a key server that hangs has the sender try again.
+
+    A connection's deliveries take turns, first come first served: forged ones delay it, and nobody else.
+    """
     try:
-        return await asyncio.wait_for(reading, VERIFY_SECONDS)
+        async with asyncio.timeout(VERIFY_SECONDS):
+            await connection.turn.acquire()
+            reading = submit()
+            # not when nobody waits for it any more: its thread is busy for longer than that
+            reading.add_done_callback(partial(_end_turn, connection))
+            return await asyncio.shield(reading)
     except TimeoutError:
-        raise _unavailable(provider, "the signing key could not be fetched in time") from None
+        raise _unavailable(connection.provider, "the signing key could not be fetched in time") from None
+
+
+def _end_turn(connection: OpenConnection, reading: "asyncio.Future[Event]") -> None:
+    connection.turn.release()
+    reading.exception()  # seen, or asyncio would log one that nobody waited for
+
+
+def _ensure_within_rate(rates: Rates, connection: OpenConnection) -> None:
+    """Ask a sender that brings too much to come again. Only what is authentic counts against it."""
+    if wait := rates.take(connection.link.connection_id):
+        provider = connection.provider
+        raise _unavailable(provider, "the connection brings too much at a time", retry_after=math.ceil(wait))
 
 
 async def _within(provider: Provider, work: Awaitable[T]) -> T:
@@ -139,9 +184,9 @@ async def _within(provider: Provider, work: Awaitable[T]) -> T:
         raise _unavailable(provider, "the store is unavailable; nothing is lost if you send again") from None
 
 
-def _unavailable(provider: Provider, detail: str) -> ProblemError:
+def _unavailable(provider: Provider, detail: str, *, retry_after: int = RETRY_AFTER_SECONDS) -> ProblemError:
     status = provider.unavailable_status
-    return _counted(provider.name, ProblemError(status, detail, retry_after=RETRY_AFTER_SECONDS))
+    return _counted(provider.name, ProblemError(status, detail, retry_after=retry_after))
 
 
 def _delivery(connection: OpenConnection, event: Event, body: bytes) -> NewDelivery:

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO
 
+from worker.domain.text import visible
+
 #: ANSI foreground colours for programs that name none: cyan, green, magenta, yellow, blue. Red means trouble.
 COLOURS = (36, 32, 35, 33, 34)
 
@@ -22,7 +24,7 @@ class Console:
     def show(self, name: str, lines: Iterable[bytes], *, colour: int | None = None) -> None:
         """Write the lines behind the name. A reader that has gone sets `is_broken` and is not an error."""
         prefix = self._prefix(name, colour)
-        text = b"".join(prefix + line + b"\n" for line in lines)
+        text = b"".join(prefix + _harmless(line) + b"\n" for line in lines)
         try:
             self._output.write(text)
             self._output.flush()
@@ -35,6 +37,11 @@ class Console:
         if name in self._colours:
             padded = f"\x1b[{colour or self._colours[name]}m{padded}\x1b[0m"
         return padded.encode()
+
+
+def _harmless(line: bytes) -> bytes:
+    """A program's line may repeat what a stranger sent; only the prefix may colour or steer the screen."""
+    return visible(line.decode("utf-8", "replace"), kept="\t").encode()
 
 
 def wants_colour(output: BinaryIO, environ: Mapping[str, str]) -> bool:

@@ -21,11 +21,27 @@ def prepare(home: Home) -> None:
     mode = OTHERS_PASS if os.geteuid() == 0 else OWNER_ONLY
     with plain_errors(home.path):
         home.path.mkdir(parents=True, exist_ok=True, mode=mode)
+        ensure_own(home.path)
         for directory in (home.run, home.log_directory, home.socket_directory):
             _make_own(directory, mode)
         _make_own(home.redis_data, OWNER_ONLY)
         if os.geteuid() == 0:
             make_passable(home.path)
+
+
+def ensure_own(home: Path) -> None:
+    """Refuse a home in which somebody else could replace the key, the configuration or the data.
+
+    Root may: it can anyway. The group may where it is this process's own, as in some containers.
+    """
+    found = home.stat()
+    is_foreign = found.st_uid not in {os.geteuid(), 0}
+    by_group = found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid()
+    if is_foreign or by_group or found.st_mode & stat.S_IWOTH:
+        raise EmbeddedServerError(
+            f"The home {home} is another user's, or others can write to it; "
+            f"close it with: chmod go-w {home}, or set TICKETWALK_HOME to another place."
+        )
 
 
 def make_passable(path: Path) -> None:

@@ -1,16 +1,12 @@
-"""The home: one directory that holds all embedded state, the paths in it, and its secret key."""
+"""The home: one directory that holds all embedded state, the paths in it, and where it lies by default."""
 
 import hashlib
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-from cryptography.fernet import Fernet
-
-from worker.runtime.errors import EmbeddedServerError, plain_errors
 
 #: Sockets have at most 103 bytes of path on macOS and 107 on Linux (`sun_path`); the smaller holds on both.
 MAX_SOCKET_PATH_BYTES = 103
@@ -103,37 +99,3 @@ def default_home() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/ticketwalk")
     return platformdirs.user_data_path("ticketwalk")
-
-
-def secret_key(home: Home) -> str:
-    """Return the home's Fernet key; the first to ask makes it, readable for its user only."""
-    file = home.secret_key_file
-    with plain_errors(home.path):
-        if not file.exists():
-            home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _create(file, Fernet.generate_key())
-        key = file.read_bytes().decode("ascii", "replace").strip()
-    _ensure_valid(key, file)
-    return key
-
-
-def _create(file: Path, key: bytes) -> None:
-    """Put the key in place whole or not at all; another process may have been first, then its key stays."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent)  # O_EXCL, mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(key)
-            stream.flush()
-            os.fsync(stream.fileno())  # a key lost with the power is every credential lost
-        os.link(temporary, file)
-    except FileExistsError:
-        pass
-    finally:
-        Path(temporary).unlink()
-
-
-def _ensure_valid(key: str, file: Path) -> None:
-    try:
-        Fernet(key)
-    except ValueError as error:
-        raise EmbeddedServerError(f"{file} does not hold a Fernet key; restore it from a backup.") from error

@@ -95,7 +95,12 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
 
 def open_link(context: Context, row: ConnectionRow) -> Link:
     """Return the connection as its provider needs it, secrets opened."""
-    return _link(str(row.id), row.base_url, context.vault.open(row.secrets), context)
+    return link_of(context, row, context.vault.open(row.secrets))
+
+
+def link_of(context: Context, row: ConnectionRow, secrets: Secrets) -> Link:
+    """Return the connection as its provider would need it with these secrets."""
+    return _link(str(row.id), row.base_url, secrets, context)
 
 
 def list_accounts(context: Context) -> Sequence[AccountRow]:

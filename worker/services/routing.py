@@ -1,6 +1,6 @@
 """Whose a row is: the one thing that is asked across accounts. What a row says is read in its account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -56,14 +56,15 @@ def account_of_connection(context: Context, name: str) -> UUID:
         return lookup.owner_of_connection(tx, name)
 
 
+def account_ids(context: Context) -> Sequence[UUID]:
+    """Return the ids of all accounts, in their order."""
+    with context.uow.across() as tx:
+        return tx.session.scalars(select(AccountRow.id).order_by(AccountRow.id)).all()
+
+
 def each_account(context: Context, name: str | None = None) -> Iterator[Transaction]:
     """Yield a transaction of every account in turn, by id; only of one account where it is named."""
-    with context.uow.across() as tx:
-        ids = (
-            [lookup.account(tx, name).id]
-            if name
-            else tx.session.scalars(select(AccountRow.id).order_by(AccountRow.id)).all()
-        )
+    ids = [account_named(context, name)] if name else account_ids(context)
     for account_id in ids:
         with context.uow.begin(account_id) as account_tx:
             yield account_tx

@@ -22,6 +22,7 @@ class Vault:
     """Seals and opens secrets. The first key seals; every key opens."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._first = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
         self._marker_secret = keys[0]
 
@@ -39,6 +40,17 @@ class Vault:
                 "the connection's secrets cannot be opened; TICKETWALK_SECRET_KEYS lacks their key"
             ) from None
         return Secrets(document["credentials"], tuple(document["webhook_secrets"]))
+
+    def resealed(self, sealed: bytes) -> bytes | None:
+        """Return the secrets sealed with the first key; None where they are already.
+
+        Raises ConfigurationError where no key fits.
+        """
+        try:
+            self._first.decrypt(sealed)
+        except InvalidToken:
+            return self.seal(self.open(sealed))
+        return None
 
     def marker(self, entry_key: str) -> str:
         """Return the mark of one outbox entry; nobody without the key can make it up."""

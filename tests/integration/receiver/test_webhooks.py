@@ -52,7 +52,7 @@ class Receiving:
 
 @pytest.fixture
 def receiving(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiving]:
-    with RunningServer(create_app(world.context), bound_socket()) as server:
+    with RunningServer(create_app(world.context, deliveries_per_second=1000), bound_socket()) as server:
         made = Receiving(world, server.url)
         monkeypatch.setattr(world.provider, "verify", made.verify)
         monkeypatch.setattr(world.provider, "parse", made.parse)

@@ -25,6 +25,14 @@ def test_the_name_alone_is_coloured():
     assert output.getvalue() == b"\x1b[35mbeat | \x1b[0mtick\n"
 
 
+def test_what_a_program_repeats_of_a_stranger_steers_no_terminal():
+    output = io.BytesIO()
+
+    Console(output, ["beat"], is_coloured=False).show("beat", [b"a\tb\x1b[2J\xe2\x80\xae\xff"])
+
+    assert output.getvalue() == "beat | a\tb\\x1b[2J\\u202e\ufffd\n".encode()
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [

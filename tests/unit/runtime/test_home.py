@@ -4,10 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
-from worker.runtime.errors import EmbeddedServerError
-from worker.runtime.home import MAX_SOCKET_PATH_BYTES, Home, default_home, secret_key
+from worker.runtime.home import MAX_SOCKET_PATH_BYTES, Home, default_home
 
 
 def test_the_urls_of_a_short_home_name_its_sockets():
@@ -52,32 +50,3 @@ def test_a_user_keeps_its_state_in_its_own_data_directory(monkeypatch, tmp_path)
 
     assert default_home().name == "ticketwalk"
     assert default_home().is_relative_to(tmp_path)
-
-
-def test_the_secret_key_is_made_once_for_the_owner_only(tmp_path):
-    home = Home(tmp_path / "home")
-
-    key = secret_key(home)
-
-    assert secret_key(home) == key
-    assert Fernet(key)
-    assert home.secret_key_file.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in home.path.iterdir() if path.is_file()) == ["secret.key"]
-
-
-def test_a_damaged_secret_key_is_named_and_kept(tmp_path):
-    home = Home(tmp_path)
-    home.secret_key_file.write_text("half a k")
-
-    with pytest.raises(EmbeddedServerError, match=r"secret\.key does not hold a Fernet key"):
-        secret_key(home)
-    assert home.secret_key_file.read_text() == "half a k"
-
-
-def test_a_home_below_a_file_is_refused_in_one_sentence(tmp_path):
-    (tmp_path / "file").touch()
-
-    with pytest.raises(
-        EmbeddedServerError, match=r"^The home .*file/home cannot be used: .*Not a directory\."
-    ):
-        secret_key(Home(tmp_path / "file" / "home"))
