@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import requests
 from sqlalchemy import Engine, text
@@ -22,7 +22,7 @@ from worker.demo.service import free_port
 from worker.domain.words import CommandType, Role
 from worker.hints import SilentPublisher
 from worker.services.accounts import NewConnection, add_account, add_connection, add_user
-from worker.services.carrying import command_by_hand
+from worker.services.carrying import carry_out, command_by_hand
 from worker.services.context import Context
 from worker.services.filing import file_request
 from worker.services.flows import import_flow
@@ -73,6 +73,13 @@ class Stage:
         with self.database.begin() as connection:
             return [tuple(row) for row in connection.execute(text(query), values)]
 
+    def start_walk(self, ticket: str) -> str:
+        """Start an ad-hoc walk of the standard connection here. Return its session."""
+        start = {"connection": str(self.connections["standard"]), "ticket": ticket, "user": TECHNICIAN}
+        done = carry_out(self.context, CommandType.START_ADHOC, uuid4().hex, start)
+        assert done["outcome"] == "applied", done
+        return str(done["session_id"])
+
     def wait_until_nothing_is_open(self) -> None:
         try:
             wait_for("the end of all work", lambda: not self.rows(OPEN), seconds=WORK_SECONDS)
@@ -83,13 +90,21 @@ class Stage:
 
 @dataclass(frozen=True)
 class Play:
-    """The scenario, on tickets of its own. Each part is sent before anybody works on it."""
+    """The scenario, on tickets of its own. Each part is sent before anybody works on it.
+
+    Only the walk on ticket `saved` has started before: its saves can name their session.
+    """
 
     stage: Stage
     walked: str = field(default_factory=new_ticket)
     noted: str = field(default_factory=new_ticket)
+    saved: str = field(default_factory=new_ticket)
+    saved_session: list[str] = field(default_factory=list)
     by_hand_ticket: list[str] = field(default_factory=list)
     called_back_ticket: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.saved_session.append(self.stage.start_walk(self.saved))
 
     def play(self, part: str) -> None:
         getattr(self, part)()
@@ -110,6 +125,7 @@ class Play:
 
     def messages(self) -> list[tuple[str, dict[str, Any]]]:
         walked, noted = {"ticket_id": self.walked}, {"ticket_id": self.noted}
+        saved = {"session_id": self.saved_session[0]}
         return [
             ("session.start", {**walked, "user": TECHNICIAN, "kind": "flow", "flow": "VPN down"}),
             ("step.record", {**walked, "node_id": "ping", "answer": "no", "sequence": 2}),
@@ -120,6 +136,9 @@ class Play:
             ("session.start", {**noted, "user": TECHNICIAN, "kind": "adhoc"}),
             ("notes.save", {**noted, "notes": [{"text": "newest"}], "revision": 3}),
             ("notes.save", {**noted, "notes": [{"text": "late"}], "revision": 2}),
+            ("notes.save", {**saved, "notes": [{"text": "first"}], "revision": 1}),
+            ("notes.save", {**saved, "notes": [{"text": "newest"}], "revision": 3}),
+            ("notes.save", {**saved, "notes": [{"text": "late"}], "revision": 2}),
         ]
 
     def callback(self) -> None:

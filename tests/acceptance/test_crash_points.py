@@ -1,5 +1,6 @@
 """A process that dies at any boundary leaves nothing undone and does nothing twice."""
 
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from integrations.simulation.faults import FaultKind
 from tests.acceptance.crashing import WORKER, Play, Stage, program, receiver, stage_in
+from tests.acceptance.tools import new_ticket, wait_for
 from worker.crash_points import EXIT_CODE, CrashPoint
 from worker.demo.service import free_port
 
@@ -36,6 +38,8 @@ RECEIVER_DEATHS = {
     CrashPoint.RECEIVER_BEFORE_ANSWER: False,
     CrashPoint.RECEIVER_ANSWERED: True,
 }
+#: Where a worker dies over a save that somebody calls by hand, and whether the save is durable then.
+SAVE_DEATHS = {CrashPoint.SAVE_BEFORE_COMMIT: False, CrashPoint.SAVE_BEFORE_ANSWER: True}
 WORKER_DEATHS = {
     CrashPoint.PUBLISHER_BETWEEN_HINTS: Death(("webhooks", "by_hand")),
     CrashPoint.SWEEP_BEFORE_HINTS: Death(PARTS),
@@ -71,12 +75,24 @@ def test_a_death_at_this_point_loses_nothing_and_repeats_nothing(stage: Stage, p
     play = Play(stage)
     if point in RECEIVER_DEATHS:
         parts = kill_receiver(play, point)
+    elif point in SAVE_DEATHS:
+        parts = kill_saver(play, point)
     else:
         parts = kill_worker(play, point, WORKER_DEATHS[point])
+    play_on(play, parts)
+
+
+def test_a_death_between_the_saves_and_the_commands_of_one_batch_repeats_neither(stage: Stage):
+    play = Play(stage)
+    play_on(play, kill_worker(play, CrashPoint.INTERPRETATION_BEFORE_COMMIT, Death(("webhooks",), time=2)))
+
+
+def play_on(play: Play, parts: tuple[str, ...]) -> None:
+    """Play the parts that are left, have all of it worked on, and look."""
     for part in PARTS:
         if part not in parts:
             play.play(part)
-    finish(stage)
+    finish(play.stage)
     assert_deliveries_were_applied_once(play)
     assert_walks_are_whole(play)
     assert_each_psa_was_told_once(play)
@@ -106,6 +122,35 @@ def kill_worker(play: Play, point: CrashPoint, death: Death) -> tuple[str, ...]:
     return death.parts
 
 
+def kill_saver(play: Play, point: CrashPoint) -> tuple[str, ...]:
+    """Have a worker die over a save by hand. Whoever called it has no answer, and calls again."""
+    session_id = play.stage.start_walk(new_ticket())
+
+    def save() -> None:
+        arguments = {"session": session_id, "notes": [{"text": "newest"}], "revision": 1}
+        call = ("celery", "-A", "worker", "call", "notes.save", "--kwargs", json.dumps(arguments))
+        with program(play.stage.home, *call) as process:
+            assert process.wait(DEATH_SECONDS) == 0
+
+    def stands() -> tuple[Any, ...]:
+        [row] = play.stage.rows(
+            "SELECT d.revision, d.version, w.walk_notes FROM note_draft d"
+            " JOIN l1_walk_session w ON w.id = d.session_id WHERE w.id = :id",
+            id=session_id,
+        )
+        return row
+
+    save()
+    with program(play.stage.home, *WORKER, TICKETWALK_CRASH_AT=point) as process:
+        assert wait_for_end(process) == EXIT_CODE
+    assert stands() == ((1, 1, []) if SAVE_DEATHS[point] else (0, 0, []))
+    save()
+    with program(play.stage.home, *WORKER):
+        # once, however often it was called
+        wait_for("the write", lambda: stands() == (1, 1, [{"text": "newest"}]), seconds=DEATH_SECONDS)
+    return ()
+
+
 def wait_for_end(process: "subprocess.Popen[bytes]") -> int:
     return process.wait(DEATH_SECONDS)
 
@@ -121,11 +166,13 @@ def finish(stage: Stage) -> None:
 def assert_deliveries_were_applied_once(play: Play) -> None:
     found = play.stage.rows(
         "SELECT d.dedupe_key, d.state, c.state, c.result ->> 'code' FROM delivery d"
-        " LEFT JOIN command c ON c.delivery_id = d.id WHERE d.dedupe_key LIKE :keys ORDER BY d.dedupe_key",
+        " LEFT JOIN command c ON c.delivery_id = d.id WHERE d.dedupe_key LIKE :keys ORDER BY d.id",
         keys=f"%{play.walked}%",
     )
     outcomes: list[tuple[Any, ...]] = [("applied", None)] * len(play.messages())
-    outcomes[-1] = ("refused", "stale")
+    outcomes[8] = outcomes[11] = ("refused", "stale")
+    # straight into their draft, without a command
+    outcomes[9] = outcomes[10] = (None, None)
     assert [(state, *outcome) for _, state, *outcome in found] == [("interpreted", *o) for o in outcomes]
     commands = "SELECT count(*), count(DISTINCT key) FROM command c JOIN ticket t ON t.id = c.ticket_id"
     for ticket, number in ((play.by_hand_ticket[0], 5), (play.called_back_ticket[0], 1)):
@@ -138,6 +185,7 @@ def assert_walks_are_whole(play: Play) -> None:
     walks = {
         play.walked: ("resolved", [{"text": "newest"}], STEPS),
         play.noted: ("active", [{"text": "newest"}], []),
+        play.saved: ("active", [{"text": "newest"}], []),
         play.by_hand_ticket[0]: ("resolved", [{"text": "newest"}], STEPS),
         play.called_back_ticket[0]: ("active", [], []),
     }
