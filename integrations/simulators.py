@@ -11,7 +11,9 @@ from integrations.simulation.stand_in import StandIn
 #: which is a StandIn.
 SIMULATORS: Mapping[str, str] = MappingProxyType(
     {
+        "autotask": "integrations.autotask.simulator",
         "connectwise": "integrations.connectwise.simulator",
+        "halopsa": "integrations.halopsa.simulator",
         "standard": "integrations.standard.simulator",
     }
 )

@@ -6,12 +6,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from integrations.autotask.simulator import control, errors
 from integrations.autotask.simulator.api import api_router, public_router
 from integrations.autotask.simulator.callouts import Callouts, CalloutSettings
-from integrations.autotask.simulator.limits import CallLimit, Limits, Usage
+from integrations.autotask.simulator.limits import Limits, Usage
 from integrations.autotask.simulator.queries import Pages
 from integrations.autotask.simulator.registration import add_webhooks
 from integrations.autotask.simulator.world import Identity, World
 from integrations.simulation import control as shared_control
 from integrations.simulation.faults import FaultBook
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.traffic import RequestLog
 
 API_PATH = "/atservicesrest/v1.0"
@@ -40,7 +41,7 @@ def make_parts(
         callouts=Callouts(world, settings),
         pages=Pages(world, base_url),
         usage=Usage(),
-        call_limit=CallLimit(),
+        limit=RateLimit(),
         faults=FaultBook(),
         log=RequestLog(),
     )
@@ -56,6 +57,6 @@ def create_app(parts: control.Parts, base_url: str) -> FastAPI:
     app.include_router(api, prefix=API_PATH)
     app.include_router(control.control_router(parts))
     app.add_middleware(AnyCase)
-    app.add_middleware(Limits, usage=parts.usage, call_limit=parts.call_limit)
-    shared_control.install(app, faults=parts.faults, log=parts.log)
+    app.add_middleware(Limits, usage=parts.usage, limit=parts.limit)
+    shared_control.install(app, faults=parts.faults, log=parts.log, limit=parts.limit)
     return app

@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from integrations.autotask.simulator.bodies import NoteBody, NotePatch
 from integrations.autotask.simulator.callouts import Callouts
-from integrations.autotask.simulator.limits import CallLimit, Usage
+from integrations.autotask.simulator.limits import Usage
 from integrations.autotask.simulator.picklists import NEW, resource
 from integrations.autotask.simulator.queries import Pages
 from integrations.autotask.simulator.world import INTERNAL, World
 from integrations.simulation.faults import FaultBook
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
 
 TECHNICIAN = "jdoe"
@@ -69,12 +70,11 @@ class Behaviour(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    webhooks_on: bool | None = None
+    on: bool | None = None
     copies: int | None = Field(default=None, ge=1, le=100)
     timeout_seconds: float | None = Field(default=None, gt=0)
     retry_delays_seconds: list[float] | None = None
     most_failures: int | None = Field(default=None, ge=1)
-    calls_per_minute: int | None = Field(default=None, ge=0)
     threads: int | None = Field(default=None, ge=1)
     threshold: int | None = Field(default=None, ge=1)
     latency_seconds: float | None = Field(default=None, ge=0)
@@ -90,7 +90,7 @@ class Parts:
     callouts: Callouts
     pages: Pages
     usage: Usage
-    call_limit: CallLimit
+    limit: RateLimit
     faults: FaultBook
     log: RequestLog
 
@@ -101,7 +101,7 @@ class Parts:
         self.callouts.on = True
         self.pages.clear()
         self.usage.clear()
-        self.call_limit.set(None)
+        self.limit.allow(None)
         self.faults.clear()
         self.log.clear()
 
@@ -111,10 +111,8 @@ class Parts:
             for settings in (self.callouts.settings, self.usage.settings):
                 if name in settings.__dataclass_fields__:
                     setattr(settings, name, tuple(value) if isinstance(value, list) else value)
-        if "webhooks_on" in given:
-            self.callouts.on = given["webhooks_on"]
-        if "calls_per_minute" in given:
-            self.call_limit.set(given["calls_per_minute"])
+        if "on" in given:
+            self.callouts.on = given["on"]
         if "requests_by_others" in given:
             self.usage.pretend(given["requests_by_others"])
         if "denied" in given:

@@ -4,11 +4,12 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from integrations.simulation.rate_limit import RateLimit
 
 #: Developer help, "API thresholds": 10 000 requests in any 60 minutes; from half of it on, answers are held
 #: back by 0.5 s, from three quarters by 1 s.
@@ -37,33 +38,6 @@ class LimitSettings:
     threads: int = THREADS
     latency_seconds: float = 0.0
     delays_seconds: tuple[tuple[float, float], ...] = DELAYS_SECONDS
-
-
-class CallLimit:
-    """So many calls in any 60 seconds. None: no limit. Safe between threads."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._calls: deque[float] = deque()
-        self._most: int | None = None
-
-    def set(self, per_minute: int | None) -> None:
-        with self._lock:
-            self._most = per_minute
-            self._calls.clear()
-
-    def refused_for(self) -> float | None:
-        """Count a call; return the seconds until the next may come where this one may not."""
-        now = self._clock()
-        with self._lock:
-            while self._calls and self._calls[0] <= now - MINUTE_SECONDS:
-                self._calls.popleft()
-            if self._most is None or len(self._calls) < self._most:
-                self._calls.append(now)
-                return None
-            oldest = self._calls[0] if self._calls else now
-            return oldest + MINUTE_SECONDS - now
 
 
 class Usage:
@@ -104,10 +78,10 @@ class Usage:
 class Limits:
     """ASGI middleware that counts, holds back and refuses."""
 
-    def __init__(self, app: ASGIApp, *, usage: Usage, call_limit: CallLimit) -> None:
+    def __init__(self, app: ASGIApp, *, usage: Usage, limit: RateLimit) -> None:
         self._app = app
         self._usage = usage
-        self._call_limit = call_limit
+        self._limit = limit
         self._busy: Counter[tuple[str, str]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,10 +96,10 @@ class Limits:
         await self._in_thread((_tracking_identifier(scope), endpoint), scope, receive, send)
 
     def _refusal(self) -> JSONResponse | None:
-        wait = self._call_limit.refused_for()
+        wait = self._limit.take()
         used = self._usage.add()
-        if wait is not None:
-            return _refused(TOO_MANY, "Too many requests.", {"Retry-After": str(max(1, round(wait)))})
+        if wait:
+            return _refused(TOO_MANY, "Too many requests.", {"Retry-After": str(wait)})
         if used > self._usage.settings.threshold:
             return _refused(
                 TOO_MANY, "The request threshold of the database is exceeded.", {"Retry-After": "60"}

@@ -158,7 +158,7 @@ class RunningSimulator:
 
     def limit_calls(self, per_minute: int | None) -> None:
         """Answer 429 beyond this many API calls in any 60 seconds; None: no limit."""
-        self.parts.call_limit.set(per_minute)
+        self.parts.limit.allow(per_minute)
 
     def fault(self, kind: FaultKind | str, *, method: str = "*", path: str = "*", **options: Any) -> None:
         """Ask for a fault. Options: the other fields of simulation.faults.Fault."""

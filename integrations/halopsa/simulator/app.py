@@ -8,11 +8,11 @@ from integrations.halopsa.simulator import control, errors
 from integrations.halopsa.simulator.access import Access, token_router
 from integrations.halopsa.simulator.api import API_PATH, api_router
 from integrations.halopsa.simulator.deliveries import Deliveries
-from integrations.halopsa.simulator.limit import CallLimit, Limited
 from integrations.halopsa.simulator.registration import add_webhooks
 from integrations.halopsa.simulator.world import World
 from integrations.simulation import control as shared_control
 from integrations.simulation.faults import FaultBook
+from integrations.simulation.rate_limit import Limited, RateLimit
 from integrations.simulation.traffic import RequestLog
 
 
@@ -24,7 +24,7 @@ class Parts:
     access: Access = field(default_factory=Access)
     faults: FaultBook = field(default_factory=FaultBook)
     log: RequestLog = field(default_factory=RequestLog)
-    limit: CallLimit = field(default_factory=CallLimit)
+    limit: RateLimit = field(default_factory=RateLimit)
     deliveries: Deliveries = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +45,11 @@ def create_app(parts: Parts) -> FastAPI:
         )
     )
     # the last one added is the outermost: a call over the limit is logged, and can be faulted
-    app.add_middleware(Limited, limit=parts.limit, prefix=API_PATH)
-    shared_control.install(app, faults=parts.faults, log=parts.log)
+    app.add_middleware(Limited, limit=parts.limit, prefix=API_PATH, words=_too_many)
+    shared_control.install(app, faults=parts.faults, log=parts.log, limit=parts.limit)
     return app
+
+
+def _too_many(_seconds: int) -> dict[str, str]:
+    """Its shape is not published: the one that clients were seen to read."""
+    return {"message": "Too Many Requests"}

@@ -17,11 +17,11 @@ from integrations.halopsa.simulator.directory import (
     TEAMS,
 )
 from integrations.halopsa.simulator.errors import missing
-from integrations.halopsa.simulator.limit import CallLimit
 from integrations.halopsa.simulator.payloads import Payload
 from integrations.halopsa.simulator.records import Action, Agent, Named, Ticket
 from integrations.halopsa.simulator.world import World, Writer
 from integrations.simulation.faults import FaultBook
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
 
 #: An agent's number, which is how HaloPSA names a member; a login name is understood too.
@@ -78,12 +78,6 @@ class Sending(BaseModel):
     payload: Payload | None = None
     batch: int | None = Field(default=None, ge=1, le=1000)
     timeout_seconds: float | None = Field(default=None, gt=0)
-
-
-class CallsAllowed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    per_minute: int | None = Field(default=None, ge=0)
 
 
 class Technician:
@@ -146,7 +140,7 @@ def control_router(
     world: World,
     access: Access,
     deliveries: Deliveries,
-    limit: CallLimit,
+    limit: RateLimit,
     faults: FaultBook,
     log: RequestLog,
 ) -> APIRouter:
@@ -159,10 +153,6 @@ def control_router(
         for name, value in sending.model_dump(exclude_none=True).items():
             setattr(deliveries.settings, name, value)
         return sending.model_dump()
-
-    @router.post("/limit", status_code=204)
-    def limit_calls(allowed: CallsAllowed) -> None:
-        limit.allow(allowed.per_minute)
 
     @router.post("/revoke-tokens", status_code=204)
     def revoke_tokens() -> None:

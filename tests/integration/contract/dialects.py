@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from integrations.autotask.api import MAX_RECORDS
 from integrations.connectwise.api import PAGE_SIZE
+from integrations.halopsa.client import FIRST_ACTIONS
 
 
 @dataclass(frozen=True)
@@ -20,5 +22,7 @@ class Dialect:
 
 
 DIALECTS = {
+    "autotask": Dialect(member="jdoe", notes_in_one_answer=MAX_RECORDS),
     "connectwise": Dialect(member="jdoe", notes_in_one_answer=PAGE_SIZE),
+    "halopsa": Dialect(member="17", notes_in_one_answer=FIRST_ACTIONS, signs_body=False),
 }

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from integrations.autotask.simulator import RunningSimulator
-from integrations.autotask.simulator.limits import CallLimit, held_back
+from integrations.autotask.simulator.limits import held_back
 from integrations.simulation.stand_in import StandIn
 
 pytestmark = pytest.mark.integration
@@ -323,21 +323,6 @@ def _at_once(call, paths: list[str]) -> list[int]:
     return statuses
 
 
-def test_calls_beyond_the_limit_wait_for_the_oldest_to_be_a_minute_ago():
-    now = [0.0]
-    limit = CallLimit(clock=lambda: now[0])
-    limit.set(2)
-    assert [limit.refused_for(), limit.refused_for()] == [None, None]
-    now[0] = 20.0
-    assert limit.refused_for() == 40.0
-    now[0] = 60.0
-    assert limit.refused_for() is None
-    limit.set(0)
-    assert limit.refused_for() == 60.0
-    limit.set(None)
-    assert limit.refused_for() is None
-
-
 def test_a_technician_can_act_over_http(call, simulator):
     ticket_id = call("POST", "/_simulator/tickets", {"summary": "Printer"}, {}).json()["id"]
     path = f"/_simulator/tickets/{ticket_id}"
@@ -357,8 +342,9 @@ def test_a_technician_can_act_over_http(call, simulator):
 
 
 def test_behaviour_is_changed_over_http(call, simulator):
-    changes = {"calls_per_minute": 0, "threads": 1, "copies": 2, "webhooks_on": False, "denied": ["Tickets"]}
+    changes = {"threads": 1, "copies": 2, "on": False, "denied": ["Tickets"]}
     assert call("POST", "/_simulator/settings", changes, {}).status_code == 200
+    assert call("POST", "/_simulator/limit", {"per_minute": 0}, {}).status_code == 204
     assert call("GET", f"{API}/Tickets/1").status_code == 429
     assert simulator.parts.usage.settings.threads == 1
     assert (simulator.callouts.settings.copies, simulator.callouts.on) == (2, False)
