@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from integrations.ports import Link
-from worker.db.models import AccountRow, ConnectionRow, UserRow
+from worker.db.models import AccountRow, ConnectionRow, ConnectionStateRow, UserRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.text import check_name, storable_json
 from worker.domain.triggers import parse_rules
@@ -83,6 +83,7 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
     with context.uow.begin(None) as tx:
         account_id = lookup.account(tx, new.account).id
     row = ConnectionRow(
+        id=uuid4(),
         account_id=account_id,
         provider=new.provider,
         name=new.name,
@@ -90,7 +91,8 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         secrets=context.vault.seal(secrets),
         rules=rules,
     )
-    return _insert(context, row, taken=f'the account has a connection "{new.name}" already')
+    state = ConnectionStateRow(connection_id=row.id, account_id=account_id)
+    return _insert(context, row, state, taken=f'the account has a connection "{new.name}" already')
 
 
 def open_link(context: Context, row: ConnectionRow) -> Link:
@@ -142,10 +144,17 @@ def _link(connection_id: str, base_url: str, secrets: Secrets, context: Context)
     )
 
 
-def _insert(context: Context, row: AccountRow | UserRow | ConnectionRow, *, taken: str) -> UUID:
+def _insert(
+    context: Context,
+    row: AccountRow | UserRow | ConnectionRow,
+    *more: ConnectionStateRow,
+    taken: str,
+) -> UUID:
     try:
         with context.uow.begin(None) as tx:
             tx.session.add(row)
+            tx.session.flush()  # what belongs to the row comes after it
+            tx.session.add_all(more)
     except IntegrityError as error:
         raise Refusal("taken", taken) from error
     return row.id

@@ -12,7 +12,11 @@ from worker.domain.words import CommandState, DeliveryState, OutboxKind, OutboxS
 
 
 class DeliveryRow(Base):
-    """One authentic HTTP POST, kept as raw bytes. `lane` groups deliveries that are interpreted in order."""
+    """One authentic HTTP POST, kept as raw bytes, or a change that a reconcile found.
+
+    `lane` groups deliveries that are interpreted in order. `seen_version` is the ticket's version that the PSA
+    showed when it was asked because of this delivery.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -22,6 +26,13 @@ class DeliveryRow(Base):
         Index("ix_delivery_lane", "connection_id", "lane", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_open", "account_id", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
+        Index(
+            "ix_delivery_seen",
+            "connection_id",
+            "external_ticket_id",
+            "seen_version",
+            postgresql_where=text("seen_version IS NOT NULL"),
+        ),
     )
 
     id: Mapped[BigKey]
@@ -31,6 +42,7 @@ class DeliveryRow(Base):
     lane: Mapped[str]
     event_kind: Mapped[str]
     external_ticket_id: Mapped[str | None]
+    seen_version: Mapped[str | None]
     body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PENDING.value)
     reason: Mapped[str | None]
