@@ -175,6 +175,9 @@ class FakeProvider:
     credential_names: tuple[str, ...] = ()
     needs_webhook_secret: bool = False
     unavailable_status: int = 503
+    calls_per_hour: int = 3_600_000
+    calls_at_once: int = 3
+    reconcile_overlap: timedelta = timedelta(minutes=5)
 
     def check_link(self, link: Link) -> None:
         if not link.base_url.startswith("https://"):

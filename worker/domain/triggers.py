@@ -9,6 +9,7 @@
       - start: adhoc
     on_resolve: {status: Resolved}
     on_escalate: {status: Escalated}
+    limits: {calls_per_minute: 100}
 
 Patterns are shell patterns (`*`, `?`, `[abc]`) on the names the PSA shows; case does not matter.
 """
@@ -78,6 +79,14 @@ class OnOutcome(BaseModel):
     status: str | None = None
 
 
+class Limits(BaseModel):
+    """How much of the PSA this service may use. Not given: what its provider says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls_per_minute: int | None = Field(None, ge=1, le=100_000)
+
+
 class Rules(BaseModel):
     """A connection's rules in order; the first that fits decides."""
 
@@ -86,6 +95,7 @@ class Rules(BaseModel):
     rules: list[Rule] = Field(default_factory=list)
     on_resolve: OnOutcome = Field(default_factory=OnOutcome)
     on_escalate: OnOutcome = Field(default_factory=OnOutcome)
+    limits: Limits = Field(default_factory=Limits)
 
     def first_fit(self, ticket: TicketFacts) -> Rule | None:
         """Return the first rule that fits, or None."""

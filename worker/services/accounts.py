@@ -1,7 +1,8 @@
 """Accounts, their users, and their connections: what an engineer sets up once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,12 +12,14 @@ from sqlalchemy.exc import IntegrityError
 from integrations.ports import Link
 from worker.db.models import AccountRow, ConnectionRow, ConnectionStateRow, UserRow
 from worker.db.unit_of_work import Transaction
+from worker.domain.pace import FIRST_PATIENCE, CallLimit, hourly
 from worker.domain.text import check_name, storable_json
 from worker.domain.triggers import parse_rules
 from worker.domain.words import Role
 from worker.errors import Refusal
 from worker.services import lookup
 from worker.services.context import Context
+from worker.services.pacing import LinkPace
 from worker.services.vault import Secrets
 
 
@@ -70,9 +73,10 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
     _check_names(new, provider.credential_names)
     if provider.needs_webhook_secret and not new.webhook_secrets:
         raise Refusal("invalid", f"{new.provider} signs its deliveries with a secret: give --webhook-secret")
-    if provider.carries_commands and new.rules:
+    if provider.carries_commands and new.rules and not _only_limits(new.rules):
         raise Refusal(
-            "invalid", f"{new.provider} deliveries say themselves what to start; they take no rules"
+            "invalid",
+            f"{new.provider} deliveries say themselves what to start; they take no rules but limits",
         )
     secrets = Secrets(new.credentials, new.webhook_secrets)
     try:
@@ -95,9 +99,14 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
     return _insert(context, row, state, taken=f'the account has a connection "{new.name}" already')
 
 
-def open_link(context: Context, row: ConnectionRow) -> Link:
-    """Return the connection as its provider needs it, secrets opened."""
-    return _link(str(row.id), row.base_url, context.vault.open(row.secrets), context)
+def open_link(context: Context, row: ConnectionRow, *, patience: timedelta = FIRST_PATIENCE) -> Link:
+    """Return the connection as its provider needs it, secrets opened, its calls paced.
+
+    `patience`: how long the work that it is for waits for its first call.
+    """
+    link = _link(str(row.id), row.base_url, context.vault.open(row.secrets), context)
+    limit = _call_limit(context, row)
+    return replace(link, pace=LinkPace(context.pacer, link.connection_id, limit, patience=patience))
 
 
 def list_accounts(tx: Transaction) -> Sequence[AccountRow]:
@@ -128,6 +137,10 @@ def _refuse_unusable(what: str, name: str) -> None:
         raise Refusal("invalid", str(error)) from None
 
 
+def _only_limits(rules: Any) -> bool:
+    return isinstance(rules, Mapping) and rules.keys() <= {"limits"}
+
+
 def _check_names(new: NewConnection, expected: Sequence[str]) -> None:
     missing = [name for name in expected if not new.credentials.get(name)]
     if missing:
@@ -142,6 +155,12 @@ def _link(connection_id: str, base_url: str, secrets: Secrets, context: Context)
         webhook_secrets=secrets.webhook_secrets,
         allow_private_hosts=context.allow_private_hosts,
     )
+
+
+def _call_limit(context: Context, row: ConnectionRow) -> CallLimit:
+    """What the connection's rules allow, or else its provider."""
+    allowed = parse_rules(row.rules).limits.calls_per_minute
+    return CallLimit(allowed) if allowed else hourly(context.providers[row.provider].calls_per_hour)
 
 
 def _insert(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from integrations.ports import Provider
 from worker.db.unit_of_work import UnitOfWork
 from worker.domain.outbox import PushTiming
-from worker.services.flights import Flights
+from worker.services.pacing import LocalPacer, Pacer
 from worker.services.vault import Vault
 
 
@@ -24,4 +24,4 @@ class Context:
     allow_private_hosts: bool = False
     #: How long a call by hand waits for its command's turn: longer than a dead worker's claim lasts.
     call_patience: timedelta = timedelta(seconds=5)
-    flights: Flights = field(default_factory=Flights)
+    pacer: Pacer = field(default_factory=LocalPacer)

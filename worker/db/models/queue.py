@@ -14,8 +14,8 @@ from worker.domain.words import CommandState, DeliveryState, OutboxKind, OutboxS
 class DeliveryRow(Base):
     """One authentic HTTP POST, kept as raw bytes, or a change that a reconcile found.
 
-    `lane` groups deliveries that are interpreted in order. `seen_version` is the ticket's version that the PSA
-    showed when it was asked because of this delivery.
+    `lane` groups deliveries that are interpreted in order. `seen_version` is the ticket's version that the
+    PSA showed when it was asked because of this delivery.
     """
 
     __tablename__ = "delivery"

@@ -36,6 +36,11 @@ class Facts:
     ticket: PsaTicket | None
     notes: Sequence[PsaNote] = ()
 
+    @property
+    def version(self) -> str | None:
+        """The ticket's version as a reconcile lists it; None where the PSA shows none."""
+        return self.ticket.version if self.ticket else None
+
 
 def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Facts:
     """Ask the PSA for the ticket and the notes since the ticket's cursor. Raises the client's CallErrors."""
