@@ -2,6 +2,9 @@
 
 import ipaddress
 import socket
+import threading
+from concurrent.futures import Future
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -10,6 +13,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 #: NAT64 carries an IPv4 address in its last 32 bits (RFC 6052), so a private one could hide in it.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+#: The system's resolver asks a second time after 5 s (resolv.conf(5), "timeout"): one lost packet may pass.
+RESOLVE_SECONDS = 6.0
 
 
 class BlockedAddressError(ValueError):
@@ -36,16 +42,18 @@ def check_url(url: str, *, allow_private_hosts: bool) -> SplitResult:
     return parts
 
 
-def allowed_addresses(url: str, *, allow_private_hosts: bool) -> tuple[str, ...]:
-    """Resolve the URL's host and return the addresses that may be connected to, never none.
+def allowed_addresses(
+    url: str, *, allow_private_hosts: bool, seconds: float = RESOLVE_SECONDS
+) -> tuple[str, ...]:
+    """Resolve the URL's host once and return the addresses that may be connected to, never none.
 
     One private, loopback, link-local or reserved address among them refuses the whole name.
-    Raises BlockedAddressError; OSError where the name cannot be resolved.
+    Raises BlockedAddressError; OSError where the name cannot be resolved, TimeoutError where not in time.
     """
     parts = check_url(url, allow_private_hosts=allow_private_hosts)
     host, port = parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = _resolve(host, port, seconds)
     except UnicodeError as error:
         raise BlockedAddressError("the URL's host name is not valid") from error
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -58,6 +66,20 @@ def is_public(address: str) -> bool:
     """Return whether the address is a public unicast one, also after unwrapping IPv4 inside IPv6."""
     ip = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
     return ip.is_global and not ip.is_multicast
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[Any]:
+    """The system's resolver takes no time-out: it works in a thread, which is left behind when it is late."""
+    resolved: Future[list[Any]] = Future()
+
+    def resolve() -> None:
+        try:
+            resolved.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            resolved.set_exception(error)
+
+    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    return resolved.result(seconds)
 
 
 def _split(url: str) -> SplitResult:

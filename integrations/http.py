@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
-from integrations.addresses import BlockedAddressError, allowed_addresses
+from integrations.addresses import RESOLVE_SECONDS, BlockedAddressError, allowed_addresses
 from integrations.answers import Answer, failure
 from integrations.errors import AmbiguousError, CallError, ProviderError, RejectedError, UnreachableError
+from integrations.line import Line, PinnedConnection, PinnedTlsConnection
 from integrations.redaction import safe_text
 
 KIB = 1024
@@ -27,8 +30,8 @@ USER_AGENT = "ticketwalk"
 class Limits:
     """How long one call may take, in seconds, and how large its answer may be.
 
-    `read_seconds` bounds each silence, `total_seconds` the whole answer: a server that drips one byte at a
-    time would otherwise hold a worker for ever.
+    `read_seconds` bounds each silence, `total_seconds` the whole exchange from the name's resolution to the
+    answer's last byte: a server that drips one byte at a time would otherwise hold a worker for ever.
     """
 
     connect_seconds: float
@@ -67,28 +70,43 @@ class NoAnswerError(ProviderError):
 def exchange(outgoing: Outgoing, *, limits: Limits, allow_private_hosts: bool) -> Answer:
     """Send one request once and return whatever was answered, redirects included.
 
-    Each call has its own connection: on a kept one that the server has just closed, a write would be lost
-    in a way that cannot be told from one that was done. No proxy, no .netrc: neither is the connection's.
+    The host name is resolved once, and only an address that passed the check is connected to. Each call has
+    its own connection: on a kept one that the server has just closed, a write would be lost in a way that
+    cannot be told from one that was done. No proxy, no .netrc: neither is the connection's.
     Raises NoAnswerError, BlockedAddressError.
     """
+    deadline = time.monotonic() + limits.total_seconds
+    addresses = _addresses(outgoing.url, limits, allow_private_hosts)
+    body = _ObservedBody(outgoing.body)
+    line = Line(addresses, connect_seconds=limits.connect_seconds, deadline=deadline)
     try:
-        allowed_addresses(outgoing.url, allow_private_hosts=allow_private_hosts)
+        with line, requests.Session() as session:
+            session.trust_env = False
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _OverLine(line))
+            with _send(session, outgoing, body, limits) as response:
+                return _bounded(response, limits, line)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        timed_out = line.expired or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+        reason = _too_long(limits) if line.expired else _reason(error)
+        raise NoAnswerError(reason, sent=line.connected and body.observed, timed_out=timed_out) from None
+
+
+def _addresses(url: str, limits: Limits, allow_private_hosts: bool) -> tuple[str, ...]:
+    seconds = min(RESOLVE_SECONDS, limits.total_seconds)
+    try:
+        return allowed_addresses(url, allow_private_hosts=allow_private_hosts, seconds=seconds)
+    except TimeoutError:
+        raise NoAnswerError("the host name was not resolved in time", sent=False, timed_out=True) from None
     except OSError as error:
         raise NoAnswerError(f"the host name was not found ({error.strerror})", sent=False) from None
-    body = _ObservedBody(outgoing.body)
-    deadline = time.monotonic() + limits.total_seconds
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            with _send(session, outgoing, body, limits) as response:
-                return _bounded(response, limits, deadline)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        timed_out = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
-        raise NoAnswerError(_reason(error), sent=body.observed, timed_out=timed_out) from None
 
 
 class HttpApi:
-    """One connection's API. Failures become the CallErrors of integrations.errors, redacted and short."""
+    """One connection's API. Failures become the CallErrors of integrations.errors, redacted and short.
+
+    `pace` is called before each single request, the repeated ones too; what it raises goes through unchanged.
+    """
 
     def __init__(
         self,
@@ -98,12 +116,14 @@ class HttpApi:
         secrets: Iterable[str] = (),
         words: Callable[[Answer], str],
         allow_private_hosts: bool,
+        pace: Callable[[], None],
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"User-Agent": USER_AGENT, **headers}
         self._secrets = tuple(secrets)
         self._words = words
         self._allow_private_hosts = allow_private_hosts
+        self._pace = pace
 
     def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """GET; asked once more where the connection was lost. Raises all CallErrors but AmbiguousError."""
@@ -130,6 +150,7 @@ class HttpApi:
             raise kind(self._safe(f"{error}")) from None
 
     def _attempt(self, outgoing: Outgoing, limits: Limits) -> Answer:
+        self._pace()
         try:
             answer = exchange(outgoing, limits=limits, allow_private_hosts=self._allow_private_hosts)
         except BlockedAddressError as error:
@@ -145,6 +166,21 @@ class HttpApi:
 
     def _safe(self, text: str) -> str:
         return safe_text(text, self._secrets)
+
+
+class _OverLine(HTTPAdapter):
+    """Has every connection of a session made by one Line."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Return the pool for a request (requests documents this as the place to subclass)."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        made = PinnedTlsConnection if pool.scheme == "https" else PinnedConnection
+        pool.ConnectionCls = partial(made, line=self._line)
+        return pool
 
 
 class _ObservedBody(io.BytesIO):
@@ -177,17 +213,21 @@ def _send(
     )
 
 
-def _bounded(response: requests.Response, limits: Limits, deadline: float) -> Answer:
+def _bounded(response: requests.Response, limits: Limits, line: Line) -> Answer:
     received = bytearray()
     raw: Any = response.raw
     while chunk := raw.read1(CHUNK_BYTES, decode_content=True):
         received += chunk
         if len(received) > limits.answer_bytes:
             raise requests.RequestException(f"the answer is larger than {limits.answer_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise requests.Timeout(f"the answer took longer than {limits.total_seconds} s")
+    if line.expired:  # an answer without a declared length would look complete
+        raise requests.Timeout(_too_long(limits))
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(status=response.status_code, headers=headers, body=bytes(received))
+
+
+def _too_long(limits: Limits) -> str:
+    return f"the answer took longer than {limits.total_seconds} s"
 
 
 def _reason(error: Exception) -> str:

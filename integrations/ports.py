@@ -139,7 +139,7 @@ class NotePush:
 
 @dataclass(frozen=True, slots=True)
 class TimePush:
-    """A time entry to write. `member` is the technician as the PSA knows them; `text` ends with the marker."""
+    """A time entry to write. `member` is the technician as the PSA knows them; `text` carries the marker."""
 
     entry_id: str
     ticket_id: str
@@ -197,7 +197,7 @@ class PsaClient(Protocol):
         """Return the ids of the ticket's time entries that carry `marker`, oldest first."""
 
     def changed_since(self, moment: datetime) -> Iterable[ChangedTicket]:
-        """Return the tickets that changed after `moment`, notes included, all pages, longest unchanged first."""
+        """Return the tickets changed after `moment`, notes included, all pages, longest unchanged first."""
 
     def registration(self, webhook_url: str) -> Registration:
         """Return what is registered for this URL, and what is wrong with it: missing, disabled, twice."""

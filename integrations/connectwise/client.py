@@ -52,6 +52,7 @@ class ConnectWiseClient:
             secrets=(public, private, client_id, token),
             words=mapping.words,
             allow_private_hosts=link.allow_private_hosts,
+            pace=link.pace,
         )
 
     def check(self) -> str:

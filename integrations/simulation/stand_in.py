@@ -1,4 +1,4 @@
-"""What every provider's simulator offers to tests, whatever its dialect: the contract suite uses only this."""
+"""What every provider's simulator offers to tests; the contract suite uses nothing else of it."""
 
 from types import TracebackType
 from typing import Any, Protocol, Self

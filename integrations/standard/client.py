@@ -27,6 +27,7 @@ class StandardClient:
             secrets=link.webhook_secrets,
             words=_words,
             allow_private_hosts=link.allow_private_hosts,
+            pace=link.pace,
         )
 
     def check(self) -> str:

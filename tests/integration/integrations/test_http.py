@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -108,6 +109,36 @@ def test_a_server_that_drips_is_cut_off():
     with serving(drip) as port:
         error = failure(port)
     assert (error.sent, error.timed_out) == (True, True)
+
+
+def drip_header(connection: socket.socket, _request: bytes) -> None:
+    pause = threading.Event()
+    with suppress(OSError):
+        connection.sendall(OK + b"X-Slow: ")
+        for _ in range(40):
+            connection.sendall(b".")
+            pause.wait(0.1)
+
+
+def test_a_server_that_drips_its_header_is_cut_off():
+    began = time.monotonic()
+    with serving(drip_header) as port:
+        error = failure(port)
+    assert (error.sent, error.timed_out, str(error)) == (True, True, "the answer took longer than 0.8 s")
+    assert time.monotonic() - began < 3
+
+
+def test_an_answer_without_a_length_that_was_cut_off_is_not_taken_for_a_whole_one():
+    def drip_open_end(connection: socket.socket, _request: bytes) -> None:
+        pause = threading.Event()
+        with suppress(OSError):
+            connection.sendall(OK + b"\r\n")
+            for _ in range(40):
+                connection.sendall(b".")
+                pause.wait(0.1)
+
+    with serving(drip_open_end) as port:
+        assert failure(port).timed_out
 
 
 def test_a_refused_connection_sent_nothing(unused_port):
