@@ -108,6 +108,12 @@ beat_schedule = {
         }
         for _queue in _QUEUES
     },
+    # What changed without a webhook: each connection's own time says when it is due.
+    "reconcile": {
+        "task": "psa.reconcile",
+        "schedule": _timedelta(seconds=min(30, _settings.reconcile_interval_seconds)),
+        "options": {"expires": 60, "ignore_result": True},
+    },
     "abandon-idle": {
         "task": "session.abandon_idle",
         "schedule": _timedelta(minutes=10),

@@ -19,5 +19,7 @@ def build(settings: Settings, publisher: Publisher, *, pool_size: int = 5) -> Co
         note_max_wait=settings.note_max_wait,
         push_timing=settings.push_timing,
         allow_private_hosts=settings.allow_private_hosts,
+        upkeep=settings.upkeep,
+        public_url=settings.public_url,
         pacer=SharedPacer(settings.broker),
     )

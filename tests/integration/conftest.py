@@ -16,7 +16,18 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, text
 
 from integrations.errors import CallError
-from integrations.ports import Event, EventKind, Link, NotePush, PsaNote, PsaTicket, WebhookRequest
+from integrations.ports import (
+    ChangedTicket,
+    Event,
+    EventKind,
+    Link,
+    NotePush,
+    PsaNote,
+    PsaTicket,
+    Registration,
+    TimePush,
+    WebhookRequest,
+)
 from worker.db.engine import make_engine, make_owner_engine
 from worker.db.migrate import migrate
 from worker.db.models import (
@@ -90,6 +101,9 @@ class FakePsa:
         self.calls: list[tuple[str, ...]] = []
         self.sent: list[NotePush] = []
         self.bodies: list[bytes] = []
+        self.times: dict[str, TimePush] = {}
+        self.changed: list[ChangedTicket] = []
+        self.registered = Registration(())
         self.script: dict[str, deque[Any]] = {}
         self._lock = threading.Lock()
 
@@ -142,6 +156,38 @@ class FakePsa:
         self._begin("set_status", ticket_id, status)
         self.tickets[ticket_id] = replace(self.tickets[ticket_id], status=status)
 
+    def prepare_time(self, push: TimePush) -> bytes:
+        self._begin("prepare_time", push.ticket_id)
+        return f"{push.entry_id}\n{push.text}".encode()
+
+    def send_time(self, push: TimePush, body: bytes) -> str:
+        lost = self._begin("send_time", push.ticket_id)
+        with self._lock:
+            self.bodies.append(body)
+            time_id = str(1 + len(self.times))
+            self.times[time_id] = push
+        if lost:
+            raise lost.error
+        return time_id
+
+    def find_time(self, ticket_id: str, marker: str) -> list[str]:
+        self._begin("find_time", ticket_id, marker)
+        entries = self.times.items()
+        return [time_id for time_id, push in entries if push.ticket_id == ticket_id and marker in push.text]
+
+    def changed_since(self, moment: datetime) -> list[ChangedTicket]:
+        self._begin("changed_since", moment.isoformat())
+        return list(self.changed)
+
+    def registration(self, webhook_url: str) -> Registration:
+        self._begin("registration", webhook_url)
+        return self.registered
+
+    def register(self, webhook_url: str) -> Registration:
+        self._begin("register", webhook_url)
+        self.registered = Registration(("1",))
+        return self.registered
+
     def _begin(self, *call: str) -> "Lost | None":
         with self._lock:
             self.calls.append(call)
@@ -175,7 +221,7 @@ class FakeProvider:
     credential_names: tuple[str, ...] = ()
     needs_webhook_secret: bool = False
     unavailable_status: int = 503
-    calls_per_hour: int = 3_600_000
+    calls_per_hour: int = 10_000
     calls_at_once: int = 3
     reconcile_overlap: timedelta = timedelta(minutes=5)
 
@@ -186,8 +232,11 @@ class FakeProvider:
     def verify(self, request: WebhookRequest, link: Link) -> None:
         raise NotImplementedError
 
-    def parse(self, request: WebhookRequest) -> Event:
+    def parse(self, request: WebhookRequest) -> Sequence[Event]:
         raise NotImplementedError
+
+    def webhook_url(self, url: str, link: Link) -> str:
+        return url if link.connection_id else ""
 
     def client(self, link: Link) -> FakePsa:
         assert link.connection_id

@@ -12,6 +12,7 @@ from worker.cli.output import AsJson, OfAccount, print_record, print_rows
 from worker.cli.session import context, settings
 from worker.errors import Refusal
 from worker.services import accounts, lookup
+from worker.services.webhook_urls import masked_webhook_url, webhook_url
 
 app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
 
@@ -41,17 +42,18 @@ def add(
         webhook_secrets=tuple(_value(secret) for secret in webhook_secret or []),
         rules=read_file(rules) if rules else None,
     )
-    connection_id = accounts.add_connection(context(), new)
-    print_record(
-        {"id": str(connection_id), "name": name, "webhook_url": _webhook_url(provider, str(connection_id))},
-        as_json=as_json,
-    )
+    service = context()
+    connection_id = str(accounts.add_connection(service, new))
+    with service.uow.begin(None) as tx:
+        url = webhook_url(service, settings().public_url, lookup.connection(tx, connection_id))
+    print_record({"id": connection_id, "name": name, "webhook_url": url}, as_json=as_json)
 
 
 @app.command("list")
 def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
-    """List connections; never their secrets."""
-    with context().uow.begin(None) as tx:
+    """List connections; never their secrets, nor the secret word in a webhook URL."""
+    service = context()
+    with service.uow.begin(None) as tx:
         rows: list[dict[str, Any]] = [
             {
                 "id": str(row.id),
@@ -59,7 +61,7 @@ def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
                 "name": row.name,
                 "provider": row.provider,
                 "base_url": row.base_url,
-                "webhook_url": _webhook_url(row.provider, str(row.id)),
+                "webhook_url": masked_webhook_url(service, settings().public_url, row),
             }
             for row in accounts.list_connections(tx, account)
         ]
@@ -95,9 +97,3 @@ def _value(text: str) -> str:
         return Path(text[1:]).read_text().strip()
     except (OSError, UnicodeDecodeError):
         raise Refusal("unreadable", f"{text[1:]} cannot be read") from None
-
-
-def _webhook_url(provider: str, connection_id: str) -> str:
-    url = f"{settings().public_url.rstrip('/')}/webhooks/{provider}/{connection_id}"
-    # ConnectWise appends the record's id to whatever it is given (ConnectWise Developer Guide, Callbacks)
-    return f"{url}?recordId=" if provider == "connectwise" else url

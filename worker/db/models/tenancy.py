@@ -77,6 +77,7 @@ class ConnectionStateRow(Base):
     reconcile_due_at: Mapped[Now]
     reconciling_until: Mapped[datetime | None]
     reconciled_at: Mapped[datetime | None]
+    reconcile_problem: Mapped[str | None]
     missed: Mapped[int] = mapped_column(BigInteger, server_default="0")
     missed_since_delivery: Mapped[int] = mapped_column(BigInteger, server_default="0")
     last_delivery_at: Mapped[datetime | None]

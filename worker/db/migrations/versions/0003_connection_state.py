@@ -39,6 +39,7 @@ def _connection_state() -> None:
         sa.Column("reconcile_due_at", moment, server_default=now, nullable=False),
         sa.Column("reconciling_until", moment, nullable=True),
         sa.Column("reconciled_at", moment, nullable=True),
+        sa.Column("reconcile_problem", sa.Text(), nullable=True),
         sa.Column("missed", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("missed_since_delivery", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("last_delivery_at", moment, nullable=True),
