@@ -114,6 +114,12 @@ beat_schedule = {
         "schedule": _timedelta(seconds=min(30, _settings.reconcile_interval_seconds)),
         "options": {"expires": 60, "ignore_result": True},
     },
+    # PSAs switch webhooks off without a word; an unsigned message may ask for a look sooner.
+    "check-registrations": {
+        "task": "psa.check_registration",
+        "schedule": _timedelta(seconds=60),
+        "options": {"expires": 60, "ignore_result": True},
+    },
     "abandon-idle": {
         "task": "session.abandon_idle",
         "schedule": _timedelta(minutes=10),

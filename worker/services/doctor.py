@@ -11,6 +11,7 @@ from worker.db.migrate import revision
 from worker.db.models import ConnectionRow
 from worker.errors import TicketwalkError
 from worker.services.context import Context
+from worker.services.health import every_health
 from worker.settings import Settings
 
 #: One tested set: docs/adr/0003. redis-py outside kombu's range makes workers deaf without an error.
@@ -35,6 +36,7 @@ def examine(settings: Settings, context: Context, *, ping_broker: Callable[[], N
         _attempt("schema", lambda: _schema(settings)),
         _attempt("redis", lambda: _broker(ping_broker)),
         _attempt("connections", lambda: _connections(context)),
+        _attempt("psa", lambda: _psas(context)),
         _versions(),
         _private_hosts(settings),
     ]
@@ -95,6 +97,16 @@ def _connections(context: Context) -> str:
             context.vault.open(row.secrets)
     listed = ", ".join(f"{count} {provider}" for provider, count in rows)
     return f"{listed or 'none yet'}; every secret opens"
+
+
+def _psas(context: Context) -> str:
+    """Whether PSAs are called, and call; nobody is asked for it now."""
+    found = every_health(context)
+    wrong = [f"{one.connection.name}: {problem}" for one in found for problem in one.problems]
+    if wrong:
+        raise TicketwalkError("; ".join(wrong))
+    missed = sum(one.state.missed for one in found)
+    return f"none is paused or silent; {missed} webhooks missed in all"
 
 
 def _versions() -> Check:
