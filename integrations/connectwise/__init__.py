@@ -1,8 +1,13 @@
 """ConnectWise PSA (Manage)."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from integrations.addresses import check_url
 from integrations.connectwise import webhook
-from integrations.connectwise.client import API_MEMBER, CREDENTIAL_NAMES, ConnectWiseClient
+from integrations.connectwise.api import CREDENTIAL_NAMES
+from integrations.connectwise.callbacks import callback_url
+from integrations.connectwise.client import API_MEMBER, ConnectWiseClient
 from integrations.connectwise.keys import SigningKeys
 from integrations.connectwise.mapping import NOTE_LIMIT
 from integrations.ports import Event, Link, WebhookRequest
@@ -19,6 +24,12 @@ class ConnectWise:
     note_limit = NOTE_LIMIT
     repeatable = False
     carries_commands = False
+    #: "Over 1 000 requests per minute will likely be limited" (Developer Guide), and the customer has other
+    #: integrations: a quarter of that. How many at a time is not limited; a person's own tools use a few.
+    calls_per_hour = 15_000
+    calls_at_once = 8
+    #: Changes are listed with whole seconds and by ConnectWise's own clock; minutes cover both generously.
+    reconcile_overlap = timedelta(minutes=5)
 
     def __init__(self, keys: SigningKeys | None = None) -> None:
         self._keys = keys or SigningKeys()
@@ -43,9 +54,13 @@ class ConnectWise:
         """Return only if authentic. May fetch the signing key, for at most about 3 seconds."""
         webhook.verify(request, link, self._keys)
 
-    def parse(self, request: WebhookRequest) -> Event:
-        """Read the body without I/O. Raises PayloadError."""
-        return webhook.parse(request)
+    def parse(self, request: WebhookRequest) -> Sequence[Event]:
+        """Read the body without I/O; a callback is one event. Raises PayloadError."""
+        return (webhook.parse(request),)
+
+    def webhook_url(self, url: str, link: Link) -> str:  # noqa: ARG002 (the port's; no secret in this one)
+        """Return the URL ending with the open parameter that ConnectWise writes the ticket's id into."""
+        return callback_url(url)
 
     def client(self, link: Link) -> ConnectWiseClient:
         """Return a client for one connection. No I/O."""

@@ -1,18 +1,21 @@
 """ConnectWise records as they come, and what they mean here. Field names: OpenAPI 2025.1."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from integrations.answers import Answer
 from integrations.errors import PayloadError, RejectedError
-from integrations.ports import NotePurpose, NotePush, PsaNote, PsaTicket
+from integrations.ports import NotePurpose, NotePush, PsaNote, PsaTicket, TimePush
 
 #: The vendor publishes no limit. django-connectwise's column for note text, raised after failures
 #: (KerkhoffTechnologies/django-connectwise PR 326, 361), is the largest size known to have worked.
 NOTE_LIMIT = 4000
+
+#: What a time entry on a service ticket is charged to (OpenAPI, TimeEntry.chargeToType).
+CHARGED_TO = "ServiceTicket"
 
 #: Boards as delivered name their closing statuses "Closed" or ">Closed"; the mark only sorts the list.
 CLOSED = "closed"
@@ -55,6 +58,10 @@ class Ticket(Record):
     owner: Reference | None = None
     resources: str | None = None
     closed_flag: bool = Field(default=False, alias="closedFlag")
+    info: Info = Field(default_factory=Info, alias="_info")
+    #: Set once the ticket was merged into another (OpenAPI since 2019.1). `parentTicketId` is another thing:
+    #: a child of a bundle lives on.
+    merged_parent: Reference | None = Field(default=None, alias="mergedParentTicket")
 
 
 class Status(Record):
@@ -74,9 +81,23 @@ class Note(Record):
     info: Info = Field(default_factory=Info, alias="_info")
 
 
+class TimeEntry(Record):
+    id: int
+    notes: str | None = None
+
+
+class Changed(Record):
+    """A ticket of which only the time of its last save is asked for."""
+
+    id: int
+    info: Info = Field(alias="_info")
+
+
 class Callback(Record):
     id: int
     url: str
+    type: str = ""
+    level: str = ""
     inactive: bool = Field(default=False, alias="inactiveFlag")
 
 
@@ -94,7 +115,7 @@ def read_record(model: type[Model], value: Any) -> Model:
 
 def to_ticket(ticket: Ticket) -> PsaTicket:
     """Closed where the ticket's flag or the name of its status says so."""
-    status = ticket.status.name or ""
+    status, merged = ticket.status.name or "", ticket.merged_parent
     return PsaTicket(
         ticket_id=str(ticket.id),
         summary=ticket.summary,
@@ -105,7 +126,14 @@ def to_ticket(ticket: Ticket) -> PsaTicket:
         priority=_name(ticket.priority),
         company=_name(ticket.company),
         assigned_to=_assigned(ticket),
+        merged_into=str(merged.id) if merged and merged.id else None,
+        version=stamp(ticket.info.last_updated) if ticket.info.last_updated else None,
     )
+
+
+def stamp(moment: datetime) -> str:
+    """Return a time as ConnectWise takes it: UTC, whole seconds (Developer Guide, "Conditions")."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def to_note(note: Note, *, own_members: frozenset[str]) -> PsaNote:
@@ -125,12 +153,11 @@ def note_body(push: NotePush) -> bytes:
     """Return the note's JSON, equal for equal pushes; all flags explicit, as defaults mail the customer."""
     if len(push.text) > NOTE_LIMIT:
         raise RejectedError(f"the note has {len(push.text)} characters; ConnectWise takes {NOTE_LIMIT}")
-    resolution = push.purpose is NotePurpose.RESOLUTION
     note = {
         "text": push.text,
-        "detailDescriptionFlag": False,
-        "internalAnalysisFlag": not resolution,
-        "resolutionFlag": resolution,
+        "detailDescriptionFlag": push.purpose is NotePurpose.CUSTOMER,
+        "internalAnalysisFlag": push.purpose in {NotePurpose.HANDOFF, NotePurpose.INTERNAL},
+        "resolutionFlag": push.purpose is NotePurpose.RESOLUTION,
         "customerUpdatedFlag": False,
         "processNotifications": False,
     }
@@ -142,17 +169,27 @@ def status_patch(status_id: int) -> bytes:
     return json.dumps([{"op": "replace", "path": "status", "value": {"id": status_id}}]).encode()
 
 
-def callback_body(url: str) -> bytes:
-    """Return the registration of a callback for every ticket (PSA Callbacks; level owner has objectId 1)."""
-    callback = {
-        "url": url,
-        "objectId": 1,
-        "type": "ticket",
-        "level": "owner",
-        "description": "ticketwalk",
-        "inactiveFlag": False,
+def time_body(push: TimePush, ticket_id: int) -> bytes:
+    """Return the time entry's JSON, equal for equal pushes.
+
+    The text goes to the entry alone, nobody gets mail. Work type, role and billing stay out: ConnectWise then
+    takes the member's and the ticket's own (OpenAPI: all optional).
+    """
+    entry = {
+        "chargeToType": CHARGED_TO,
+        "chargeToId": ticket_id,
+        "member": {"identifier": push.member},
+        "timeStart": _stamp(push.started_at),
+        "timeEnd": _stamp(push.ended_at),
+        "notes": push.text,
+        "addToDetailDescriptionFlag": False,
+        "addToInternalAnalysisFlag": False,
+        "addToResolutionFlag": False,
+        "emailResourceFlag": False,
+        "emailContactFlag": False,
+        "emailCcFlag": False,
     }
-    return json.dumps(callback, sort_keys=True).encode()
+    return json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
 
 
 def words(answer: Answer) -> str:
@@ -166,6 +203,11 @@ def words(answer: Answer) -> str:
     inner = value.get("errors")
     details = [_sentence(item, "field") for item in inner[:WORDS_SHOWN]] if isinstance(inner, list) else []
     return "; ".join(filter(None, [_sentence(value, "code"), *details])) or NO_WORDS
+
+
+def _stamp(moment: datetime) -> str:
+    """Developer Guide, "Dates": UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _sentence(value: Any, label: str) -> str:

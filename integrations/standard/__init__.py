@@ -1,5 +1,8 @@
 """Standard Webhooks: any tool that can sign one drives walks itself and receives their summaries."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from integrations.addresses import check_url
 from integrations.ports import Event, Link, WebhookRequest
 from integrations.standard import webhook
@@ -20,6 +23,11 @@ class Standard:
     note_limit = 100_000
     repeatable = True
     carries_commands = True
+    #: The receiver is the customer's own; ten calls a second, some at a time, harm nobody.
+    calls_per_hour = 36_000
+    calls_at_once = 8
+    #: There is nothing to reconcile with.
+    reconcile_overlap = timedelta(0)
 
     def check_link(self, link: Link) -> None:
         """Raise ValueError with one plain sentence where the link cannot work as given. No I/O."""
@@ -35,9 +43,13 @@ class Standard:
         """Return only if authentic. Raises SignatureError; never calls anybody."""
         webhook.verify(request, link)
 
-    def parse(self, request: WebhookRequest) -> Event:
-        """Read the body without I/O. Raises PayloadError."""
-        return webhook.parse(request)
+    def parse(self, request: WebhookRequest) -> Sequence[Event]:
+        """Read the body without I/O; a message is one command. Raises PayloadError."""
+        return (webhook.parse(request),)
+
+    def webhook_url(self, url: str, link: Link) -> str:  # noqa: ARG002 (the port's; no secret in this one)
+        """Return the URL as it is."""
+        return url
 
     def client(self, link: Link) -> StandardClient:
         """Return a client for one connection. No I/O."""

@@ -1,7 +1,7 @@
 """Pushes over Standard Webhooks: one signed POST for each note, the same body on every attempt."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -9,7 +9,7 @@ from integrations.addresses import BlockedAddressError, allowed_addresses
 from integrations.answers import Answer
 from integrations.errors import RejectedError, UnreachableError
 from integrations.http import HttpApi
-from integrations.ports import Link, NotePush, PsaNote, PsaTicket
+from integrations.ports import ChangedTicket, Link, NotePush, PsaNote, PsaTicket, Registration, TimePush
 from integrations.standard.signature import secret_key, sign
 from integrations.standard.webhook import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER
 
@@ -51,6 +51,24 @@ class StandardClient:
 
     def set_status(self, ticket_id: str, status: str) -> None:
         _refuse(f"the status of ticket {ticket_id} cannot be set to {status}")
+
+    def changed_since(self, moment: datetime) -> Iterable[ChangedTicket]:
+        _refuse(f"tickets changed since {moment.isoformat()} cannot be listed")
+
+    def prepare_time(self, push: TimePush) -> bytes:
+        _refuse(f"time on ticket {push.ticket_id} cannot be entered")
+
+    def send_time(self, push: TimePush, body: bytes) -> str:
+        _refuse(f"{len(body)} bytes of time on ticket {push.ticket_id} cannot be entered")
+
+    def find_time(self, ticket_id: str, marker: str) -> Sequence[str]:
+        _refuse(f"time entry {marker} of ticket {ticket_id} cannot be looked for")
+
+    def registration(self, webhook_url: str) -> Registration:
+        _refuse(f"what is registered for {webhook_url} cannot be read; it is set up in the sending tool")
+
+    def register(self, webhook_url: str) -> Registration:
+        _refuse(f"{webhook_url} cannot be registered; set it up in the sending tool")
 
     def prepare_note(self, push: NotePush) -> bytes:
         """Return the body of the outgoing webhook, equal for equal pushes. No I/O."""

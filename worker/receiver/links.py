@@ -26,6 +26,11 @@ class OpenConnection:
     link: Link = field(repr=False)
 
 
+def appended(connection_id: str, rest: str) -> str:
+    """Return what stood in the path after the id: ConnectWise writes there with nothing between."""
+    return "/".join(filter(None, (connection_id[UUID_LENGTH:], rest)))
+
+
 class Links:
     """Finds connections for the receiver."""
 
@@ -34,9 +39,8 @@ class Links:
         self._known: dict[UUID, tuple[float, OpenConnection]] = {}
 
     def find(self, provider: str, connection_id: str) -> OpenConnection | None:
-        """Return the connection of this provider and id, or None."""
+        """Return the connection of this provider and id, or None. What follows the id in it is ignored."""
         try:
-            # ConnectWise appends the record's id to the URL it was given, here with nothing between
             key = UUID(connection_id[:UUID_LENGTH])
         except ValueError:
             return None

@@ -1,7 +1,7 @@
 """`POST /webhooks/{provider}/{connection_id}`: nothing unverified is stored, nothing is answered unstored."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -14,17 +14,18 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.background import BackgroundTask
 
-from integrations.errors import KeyUnavailableError, PayloadError, SignatureError
+from integrations.errors import KeyUnavailableError, PayloadError, SignatureError, UnsignedNoticeError
 from integrations.ports import Event, EventKind, Provider, WebhookRequest
 from worker.crash_points import CrashPoint, reach
 from worker.errors import TicketwalkError
 from worker.receiver.body import check_head, read_body
 from worker.receiver.group_commit import GroupCommit
-from worker.receiver.links import Links, OpenConnection
+from worker.receiver.links import Links, OpenConnection, appended
 from worker.receiver.metrics import DELIVERIES
 from worker.receiver.problems import RETRY_AFTER_SECONDS, ProblemError
 from worker.services.context import Context
 from worker.services.intake import NewDelivery, Stored, store
+from worker.services.notices import notice_unsigned
 
 log = structlog.get_logger()
 
@@ -38,6 +39,8 @@ VERIFY_SECONDS = 2.5
 FINDING_THREADS = 4
 #: Each may wait for a key server; without one to ask, verifying takes well under a millisecond.
 VERIFYING_THREADS = 32
+#: Events in one body. Each is a row; a sender that batches more sends a second body.
+MAX_EVENTS = 500
 
 
 def webhook_routes(context: Context) -> APIRouter:
@@ -49,10 +52,10 @@ def webhook_routes(context: Context) -> APIRouter:
     finding = ThreadPoolExecutor(FINDING_THREADS, "finding")
     verifying = ThreadPoolExecutor(VERIFYING_THREADS, "verifying")
 
-    # ConnectWise appends the record's id and the action to the URL it was given; all of that is ignored
+    # a sender may write behind the URL it was given (ConnectWise), or carry a secret word there
     @router.post("/webhooks/{provider}/{connection_id}", status_code=HTTPStatus.ACCEPTED)
     @router.post(
-        "/webhooks/{provider}/{connection_id}/{appended:path}",
+        "/webhooks/{provider}/{connection_id}/{rest:path}",
         status_code=HTTPStatus.ACCEPTED,
         include_in_schema=False,
     )
@@ -68,15 +71,17 @@ def webhook_routes(context: Context) -> APIRouter:
             raise _counted(provider, ProblemError(HTTPStatus.NOT_FOUND, "there is no such connection"))
         # only now: a body for nobody is not read
         body = await read_body(request)
-        received = WebhookRequest(body, _headers(request), datetime.now(UTC))
+        behind = appended(connection_id, request.path_params.get("rest", ""))
+        received = WebhookRequest(body, _headers(request), datetime.now(UTC), behind)
         if known.carries_commands:
-            event = _read(connection, received)  # asks nobody, so it needs no thread
+            events = _read(context, connection, received)  # asks nobody, so it needs no thread
         else:
-            event = await _verified(known, loop.run_in_executor(verifying, _read, connection, received))
-        stored = await _within(known, commits.add(_delivery(connection, event, body)))
-        _report(provider, event, stored)
+            reading = loop.run_in_executor(verifying, _read, context, connection, received)
+            events = await _verified(known, reading)
+        stored = await _within(known, commits.add([_delivery(connection, event, body) for event in events]))
+        _report(provider, events, stored)
         return JSONResponse(
-            {"delivery_id": stored.delivery_id, "duplicate": stored.duplicate},
+            {"delivery_id": stored[0].delivery_id, "duplicate": all(one.duplicate for one in stored)},
             status_code=HTTPStatus.ACCEPTED,
             background=BackgroundTask(_answered),
         )
@@ -88,13 +93,15 @@ async def _answered() -> None:
     reach(CrashPoint.RECEIVER_ANSWERED)
 
 
-def _read(connection: OpenConnection, request: WebhookRequest) -> Event:
+def _read(context: Context, connection: OpenConnection, request: WebhookRequest) -> Sequence[Event]:
     """Verify, then parse. Every refusal has its status, and says nothing that a forger could use."""
     provider = connection.provider
     try:
         provider.verify(request, connection.link)
-        return provider.parse(request)
+        return _some(provider.parse(request))
     except SignatureError as error:
+        if isinstance(error, UnsignedNoticeError):
+            notice_unsigned(context, UUID(connection.link.connection_id))
         log.warning("delivery refused", provider=provider.name, reason=str(error))
         raise _counted(
             provider.name, ProblemError(HTTPStatus.UNAUTHORIZED, "the signature does not verify")
@@ -106,7 +113,13 @@ def _read(connection: OpenConnection, request: WebhookRequest) -> Event:
         raise _unavailable(provider, "the signing key could not be fetched") from None
 
 
-async def _verified(provider: Provider, reading: "asyncio.Future[Event]") -> Event:
+def _some(events: Sequence[Event]) -> Sequence[Event]:
+    if not 0 < len(events) <= MAX_EVENTS:
+        raise PayloadError(f"the body carries {len(events)} events; between 1 and {MAX_EVENTS} are taken")
+    return events
+
+
+async def _verified(provider: Provider, reading: "asyncio.Future[Sequence[Event]]") -> Sequence[Event]:
     """Return what was read in time; a key server that hangs has the sender try again."""
     try:
         return await asyncio.wait_for(reading, VERIFY_SECONDS)
@@ -139,7 +152,7 @@ def _delivery(connection: OpenConnection, event: Event, body: bytes) -> NewDeliv
         connection_id=UUID(connection.link.connection_id),
         lane="" if carries else event.ticket_id or "",
         event=event,
-        body=body,
+        body=body if event.body is None else event.body,
     )
 
 
@@ -147,12 +160,13 @@ def _headers(request: Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _report(provider: str, event: Event, stored: Stored) -> None:
-    outcome = "duplicate" if stored.duplicate else "stored"
-    if event.kind is EventKind.IGNORED and not stored.duplicate:
-        outcome = "ignored"
-    DELIVERIES.labels(provider=provider, outcome=outcome).inc()
-    log.info("delivery accepted", provider=provider, delivery_id=stored.delivery_id, outcome=outcome)
+def _report(provider: str, events: Sequence[Event], stored: Sequence[Stored]) -> None:
+    for event, one in zip(events, stored, strict=True):
+        outcome = "duplicate" if one.duplicate else "stored"
+        if event.kind is EventKind.IGNORED and not one.duplicate:
+            outcome = "ignored"
+        DELIVERIES.labels(provider=provider, outcome=outcome).inc()
+        log.info("delivery accepted", provider=provider, delivery_id=one.delivery_id, outcome=outcome)
 
 
 def _counted(provider: str, error: ProblemError) -> ProblemError:

@@ -24,7 +24,7 @@ def notice_unsigned(context: Context, connection_id: UUID) -> None:
     Ten minutes after a look at the earliest, however many come.
     """
     NOTICES.inc()
-    log.warning("unsigned notice", connection_id=str(connection_id))
+    log.warning("unsigned notice refused", connection_id=str(connection_id))
     try:
         _look_soon(context, connection_id)
     except (TicketwalkError, DBAPIError) as error:

@@ -2,12 +2,14 @@
 
 import json
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from integrations.connectwise.client import PAGE_SIZE, ConnectWiseClient
+from integrations.connectwise.api import PAGE_SIZE
+from integrations.connectwise.client import ConnectWiseClient
 from integrations.errors import AmbiguousError, CallError, RejectedError, ThrottledError, UnreachableError
 from integrations.ports import NotePurpose, NotePush, PsaClient, PsaTicket
 from integrations.registry import provider
@@ -104,6 +106,23 @@ def test_a_sent_note_is_internal_resolution_and_mails_nobody(simulator, client):
     assert note["resolutionFlag"] is True
     assert not any(note[flag] for flag in ("detailDescriptionFlag", "internalAnalysisFlag"))
     assert note["processNotifications"] is False
+
+
+def test_a_note_for_the_customer_stands_in_the_discussion_and_mails_nobody(simulator, client):
+    ticket_id = simulator.create_ticket()
+    note = replace(push(ticket_id), purpose=NotePurpose.CUSTOMER)
+    client.send_note(note, client.prepare_note(note))
+    found = simulator.notes(ticket_id)[0]
+    flags = ("detailDescriptionFlag", "internalAnalysisFlag", "resolutionFlag", "processNotifications")
+    assert [found[flag] for flag in flags] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("purpose", [NotePurpose.HANDOFF, NotePurpose.INTERNAL, NotePurpose.RESOLUTION])
+def test_no_other_note_is_shown_to_the_customer(simulator, client, purpose):
+    ticket_id = simulator.create_ticket()
+    note = replace(push(ticket_id), purpose=purpose)
+    client.send_note(note, client.prepare_note(note))
+    assert simulator.notes(ticket_id)[0]["detailDescriptionFlag"] is False
 
 
 def test_marked_notes_are_found_oldest_first(simulator, client):
@@ -324,25 +343,3 @@ def test_a_lost_connections_text_has_no_query_string(simulator, client):
         client.notes("48213", after_id="5")
     shown = "".join(traceback.format_exception(failure.value))
     assert "conditions" not in shown
-
-
-def test_changed_tickets_are_listed_since_a_moment(simulator, client):
-    ticket_id = simulator.create_ticket()
-    before = datetime.now(UTC) - timedelta(minutes=5)
-    assert list(client.tickets_changed_since(before)) == [ticket_id]
-    assert list(client.tickets_changed_since(datetime.now(UTC) + timedelta(minutes=5))) == []
-
-
-def test_registering_twice_keeps_one_callback(simulator, client):
-    first = client.register_webhook("https://tw.example.com/webhooks/connectwise/c1")
-    assert client.register_webhook("https://tw.example.com/webhooks/connectwise/c1") == first
-    [callback] = simulator.state()["callbacks"]
-    assert callback["url"] == "https://tw.example.com/webhooks/connectwise/c1?recordId="
-
-
-def test_registering_arms_an_inactive_callback_again(simulator, client):
-    first = client.register_webhook("https://tw.example.com/in")
-    simulator.world.callbacks[int(first)].body.inactive_flag = True
-    assert client.register_webhook("https://tw.example.com/in") != first
-    [callback] = simulator.state()["callbacks"]
-    assert callback["inactiveFlag"] is False

@@ -101,6 +101,6 @@ def test_a_command_from_the_simulator_verifies(standard_simulator, receiver):
     status = standard_simulator.send_command(receiver.url, "session.start", {"ticket_id": "7"}, "msg_1")
     [request] = receiver.wait_for(1)
     STANDARD.verify(request, standard_simulator.link())
-    event = STANDARD.parse(request)
+    [event] = STANDARD.parse(request)
     assert (status, event.dedupe_key, event.ticket_id) == (202, "msg_1", "7")
     assert json.loads(request.body)["type"] == "session.start"

@@ -131,7 +131,7 @@ def test_after_the_rest_one_call_tries_and_all_others_wait_for_it(world, notes):
     fail(world, notes)
     end_pause(world)
     make_due(world)
-    seen = []
+    seen: list[str] = []
 
     def others_ask() -> None:
         seen.extend(world.push(note).state for note in notes[6:])

@@ -9,6 +9,7 @@ import pytest
 
 from integrations.errors import RejectedError, ThrottledError, UnreachableError
 from integrations.ports import ChangedTicket
+from worker.domain.words import Outcome
 from worker.services.reconciling import BATCH, Reconciled, hint_reconciles, reconcile
 
 pytestmark = pytest.mark.integration
@@ -124,7 +125,7 @@ def test_a_run_that_fails_on_a_later_page_keeps_what_is_stored_and_begins_there_
         raise UnreachableError("no route")
 
     world.psa.changed_since = lambda _: pages()
-    assert run(world) == Reconciled(outcome="waiting", reason="no route")
+    assert run(world) == Reconciled(Outcome.WAITING, reason="no route")
     assert len(keys(world)) == BATCH
     assert state(world, "watermark, reconciling_until, reconciled_at") == (began, None, None)
     assert state(world, "failures") == 1

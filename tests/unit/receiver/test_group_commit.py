@@ -40,12 +40,13 @@ class Store:
 
 async def add_all(store: Store, count: int) -> list[Any]:
     commits = GroupCommit(store)
-    first = asyncio.create_task(commits.add(delivery("0")))
+    first = asyncio.create_task(commits.add([delivery("0")]))
     await asyncio.to_thread(store.begun.wait, 10)
-    others = [asyncio.create_task(commits.add(delivery(str(number)))) for number in range(1, count)]
+    others = [asyncio.create_task(commits.add([delivery(str(number))])) for number in range(1, count)]
     await asyncio.sleep(0)
     store.go.set()
-    return await asyncio.gather(first, *others, return_exceptions=True)
+    answers = await asyncio.gather(first, *others, return_exceptions=True)
+    return [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
 
 
 def test_what_waits_while_one_batch_is_written_makes_the_next_one():
@@ -61,6 +62,28 @@ def test_a_batch_is_bounded():
     assert [len(batch) for batch in store.batches] == [1, BATCH_LIMIT, 1]
 
 
+def test_deliveries_of_one_body_share_a_commit_and_get_their_own_answers():
+    store = Store()
+
+    async def run() -> list[list[Stored]]:
+        commits = GroupCommit(store)
+        first = asyncio.create_task(commits.add([delivery("0")]))
+        await asyncio.to_thread(store.begun.wait, 10)
+        several = [delivery(str(number)) for number in range(1, BATCH_LIMIT + 3)]
+        others = [
+            asyncio.create_task(commits.add(several)),
+            asyncio.create_task(commits.add([delivery("7")])),
+        ]
+        await asyncio.sleep(0)
+        store.go.set()
+        return await asyncio.gather(first, *others)
+
+    _, of_several, of_one = asyncio.run(run())
+    assert [stored.delivery_id for stored in of_several] == list(range(1, BATCH_LIMIT + 3))
+    assert [stored.delivery_id for stored in of_one] == [7]
+    assert [len(batch) for batch in store.batches] == [1, BATCH_LIMIT + 2, 1]
+
+
 def test_one_bad_delivery_fails_alone():
     store = Store(bad="2")
     results = asyncio.run(add_all(store, 4))
@@ -73,7 +96,7 @@ def test_an_unavailable_store_fails_everybody_at_once():
         raise StoreUnavailableError("away")
 
     async def run() -> None:
-        await GroupCommit(away).add(delivery("1"))
+        await GroupCommit(away).add([delivery("1")])
 
     with pytest.raises(StoreUnavailableError):
         asyncio.run(run())
