@@ -102,6 +102,16 @@ def _addresses(url: str, limits: Limits, allow_private_hosts: bool) -> tuple[str
         raise NoAnswerError(f"the host name was not found ({error.strerror})", sent=False) from None
 
 
+#: Judges an answer outside 2xx by its words: (what its status alone means, the answer, whether it is of a
+#: write), and returns what it means indeed.
+Judge = Callable[[CallError, Answer, bool], CallError]
+
+
+def by_status(error: CallError, _answer: Answer, _write: bool) -> CallError:
+    """Leave an answer what its status says."""
+    return error
+
+
 class HttpApi:
     """One connection's API. Failures become the CallErrors of integrations.errors, redacted and short.
 
@@ -117,6 +127,7 @@ class HttpApi:
         words: Callable[[Answer], str],
         allow_private_hosts: bool,
         pace: Callable[[], None],
+        judge: Judge = by_status,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"User-Agent": USER_AGENT, **headers}
@@ -124,6 +135,7 @@ class HttpApi:
         self._words = words
         self._allow_private_hosts = allow_private_hosts
         self._pace = pace
+        self._judge = judge
 
     def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Answer:
         """GET; asked once more where the connection was lost. Raises all CallErrors but AmbiguousError."""
@@ -157,12 +169,9 @@ class HttpApi:
             raise RejectedError(self._safe(f"not called: {error}")) from None
         if answer.ok:
             return answer
-        raise failure(
-            answer,
-            lambda a: self._safe(self._words(a)),
-            write=outgoing.method != "GET",
-            now=datetime.now(UTC),
-        )
+        write = outgoing.method != "GET"
+        meant = failure(answer, lambda a: self._safe(self._words(a)), write=write, now=datetime.now(UTC))
+        raise self._judge(meant, answer, write)
 
     def _safe(self, text: str) -> str:
         return safe_text(text, self._secrets)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.answers import Answer
+from integrations.connectwise.classification import judged
 from integrations.connectwise.mapping import Identified, Model, read_record, words
 from integrations.errors import AmbiguousError, PayloadError, RejectedError, UnreachableError
 from integrations.http import HttpApi
@@ -41,6 +42,7 @@ class Api:
             words=words,
             allow_private_hosts=link.allow_private_hosts,
             pace=link.pace,
+            judge=lambda error, answer, write: judged(error, answer, write=write),
         )
 
     def record(self, model: type[Model], path: str) -> Model:

@@ -1,16 +1,31 @@
-"""The part of the control surface that every simulator has: faults and the request log."""
+"""The part of the control surface that every simulator has: faults, the request log, a limit of calls."""
 
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel, ConfigDict, Field
 
 from integrations.simulation.faults import Fault, FaultBook
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog, Traffic
 
 
-def install(app: FastAPI, *, faults: FaultBook, log: RequestLog) -> None:
-    """Add `/_simulator/faults`, `/_simulator/requests` and the middleware that obeys and feeds them."""
+class CallsAllowed(BaseModel):
+    """API calls in any 60 seconds; null: no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    per_minute: int | None = Field(ge=0)
+
+
+def install(app: FastAPI, *, faults: FaultBook, log: RequestLog, limit: RateLimit | None = None) -> None:
+    """Add `/_simulator/faults`, `/requests` and `/limit`, and the middleware that obeys and feeds them.
+
+    `limit` is the one that the simulator's own Limited obeys; None where it offers it in another way.
+    """
     app.include_router(_router(faults, log))
+    if limit:
+        app.include_router(_limit_router(limit))
     app.add_middleware(Traffic, faults=faults, log=log)
 
 
@@ -33,5 +48,15 @@ def _router(faults: FaultBook, log: RequestLog) -> APIRouter:
     @router.get("/requests")
     def list_requests() -> list[dict[str, Any]]:
         return log.as_json()
+
+    return router
+
+
+def _limit_router(limit: RateLimit) -> APIRouter:
+    router = APIRouter(prefix=CONTROL_PREFIX)
+
+    @router.post("/limit", status_code=204)
+    def limit_calls(allowed: CallsAllowed) -> None:
+        limit.allow(allowed.per_minute)
 
     return router

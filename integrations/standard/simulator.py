@@ -18,6 +18,7 @@ from integrations.payload import json_object
 from integrations.ports import Link, WebhookRequest
 from integrations.simulation import control
 from integrations.simulation.faults import Fault, FaultBook, FaultKind
+from integrations.simulation.rate_limit import Limited, RateLimit
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
 from integrations.simulation.traffic import CONTROL_PREFIX, LoggedRequest, RequestLog
 from integrations.standard.signature import secret_key, sign
@@ -64,7 +65,7 @@ class Command(BaseModel):
     id: str = Field(default_factory=lambda: f"msg_{uuid.uuid4().hex}")
 
 
-def create_app(inbox: Inbox, secret: str, faults: FaultBook, log: RequestLog) -> FastAPI:
+def create_app(inbox: Inbox, secret: str, faults: FaultBook, log: RequestLog, limit: RateLimit) -> FastAPI:
     """Return the receiver and its control surface."""
     app = FastAPI(title="Standard Webhooks simulator")
     link = Link("simulator", "", {}, webhook_secrets=(secret,))
@@ -83,8 +84,13 @@ def create_app(inbox: Inbox, secret: str, faults: FaultBook, log: RequestLog) ->
         return JSONResponse({"new": inbox.take(headers[ID_HEADER], body)})
 
     app.include_router(_control_router(inbox, secret, faults, log))
-    control.install(app, faults=faults, log=log)
+    app.add_middleware(Limited, limit=limit, prefix=RECEIVE_PATH, words=_too_many)
+    control.install(app, faults=faults, log=log, limit=limit)
     return app
+
+
+def _too_many(seconds: int) -> dict[str, str]:
+    return {"message": f"too many requests; try again in {seconds} s"}
 
 
 def send_command(
@@ -111,7 +117,7 @@ def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lam
     """Serve a fresh simulator until it is interrupted. `ready` gets its URL once it answers."""
     with bound_socket(host, port) as bound:
         url = url_of(bound)
-        app = create_app(Inbox(), DEMO_SECRET, FaultBook(), RequestLog())
+        app = create_app(Inbox(), DEMO_SECRET, FaultBook(), RequestLog(), RateLimit())
         serve_forever(app, bound, lambda: ready(url))
 
 
@@ -125,7 +131,9 @@ class RunningStandardSimulator:
         self.inbox = Inbox()
         self.faults = FaultBook()
         self.log = RequestLog()
-        self._server = RunningServer(create_app(self.inbox, secret, self.faults, self.log), bound)
+        self.limit = RateLimit()
+        app = create_app(self.inbox, secret, self.faults, self.log, self.limit)
+        self._server = RunningServer(app, bound)
 
     def __enter__(self) -> Self:
         self._server.__enter__()
@@ -137,7 +145,8 @@ class RunningStandardSimulator:
         self._server.__exit__(kind, error, trace)
 
     def reset(self) -> None:
-        """Forget everything: messages, faults, requests."""
+        """Forget everything: messages, faults, requests, a limit."""
+        self.limit.allow(None)
         self.inbox.clear()
         self.faults.clear()
         self.log.clear()
@@ -157,6 +166,10 @@ class RunningStandardSimulator:
     def fault(self, kind: FaultKind | str, *, method: str = "*", path: str = "*", **options: Any) -> None:
         """Ask for a fault. Options: the other fields of simulation.faults.Fault."""
         self.faults.add(Fault.model_validate({"kind": kind, "method": method, "path": path, **options}))
+
+    def limit_calls(self, per_minute: int | None) -> None:
+        """Answer 429 beyond this many webhooks in any 60 seconds; None: no limit."""
+        self.limit.allow(per_minute)
 
     def requests(self, method: str = "*", path_part: str = "") -> list[LoggedRequest]:
         return self.log.all(method, path_part)

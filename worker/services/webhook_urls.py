@@ -1,7 +1,9 @@
 """The address that a PSA is given for one connection."""
 
-from integrations.ports import Link
+from dataclasses import replace
+
 from worker.db.models import ConnectionRow
+from worker.errors import ConfigurationError
 from worker.services.accounts import open_link
 from worker.services.context import Context
 
@@ -15,10 +17,16 @@ def webhook_url(context: Context, public_url: str, row: ConnectionRow) -> str:
 
 
 def masked_webhook_url(context: Context, public_url: str, row: ConnectionRow) -> str:
-    """Return the same address, fit to be shown: made without opening any secret."""
-    provider = context.providers[row.provider]
-    masked = Link(str(row.id), row.base_url, dict.fromkeys(provider.credential_names, MASK), (MASK,))
-    return provider.webhook_url(_plain(public_url, row), masked)
+    """Return the same address, fit to be shown: what depends on a webhook secret is masked."""
+    provider, plain = context.providers[row.provider], _plain(public_url, row)
+    try:
+        link = open_link(context, row)
+        url = provider.webhook_url(plain, link)
+        others = tuple(f"{secret}x" for secret in link.webhook_secrets)
+        depends = provider.webhook_url(plain, replace(link, webhook_secrets=others)) != url
+    except (ConfigurationError, ValueError):
+        return f"{plain}/{MASK}"  # a key is missing: the rest of the list is still worth showing
+    return f"{plain}/{MASK}" if depends else url
 
 
 def _plain(public_url: str, row: ConnectionRow) -> str:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from integrations.connectwise.simulator import queries
 from integrations.connectwise.simulator.bodies import MAX_SUMMARY, NoteBody, Operation, Reference, TicketBody
+from integrations.connectwise.simulator.directory import API_MEMBER, BOARDS, MEMBERS, board_named, statuses_of
 from integrations.connectwise.simulator.errors import BAD_REQUEST, UNAUTHORIZED, RefusedError, invalid
 from integrations.connectwise.simulator.queries import Listing
-from integrations.connectwise.simulator.world import API_MEMBER, BOARDS, MEMBERS, Identity, World
+from integrations.connectwise.simulator.world import Identity, World
 
 API_PATH = "/v4_6_release/apis/3.0"
 CODEBASE = "v2025_1/"
@@ -38,7 +39,7 @@ def api_router(world: World) -> APIRouter:
     router = APIRouter(prefix=API_PATH, dependencies=[Depends(_gate(world.identity))])
     _add_tickets(router, world)
     _add_notes(router, world)
-    _add_setup(router, world)
+    _add_setup(router)
     return router
 
 
@@ -129,14 +130,15 @@ def _add_notes(router: APIRouter, world: World) -> None:
         world.delete_note(ticket_id, note_id, API_MEMBER)
 
 
-def _add_setup(router: APIRouter, world: World) -> None:
+def _add_setup(router: APIRouter) -> None:
     @router.get("/service/boards")
     def list_boards(query: Listing, request: Request, response: Response) -> Any:
         return queries.answer([board.reference() for board in BOARDS], query, request, response)
 
     @router.get("/service/boards/{board_id}/statuses")
     def list_statuses(board_id: int, query: Listing, request: Request, response: Response) -> Any:
-        return queries.answer(world.statuses(board_id), query, request, response)
+        found = statuses_of(board_named(Reference(id=board_id)))
+        return queries.answer([status.as_json() for status in found], query, request, response)
 
     @router.get("/system/members")
     def list_members(query: Listing, request: Request, response: Response) -> Any:

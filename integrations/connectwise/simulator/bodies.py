@@ -1,8 +1,9 @@
 """Request bodies the simulator accepts. Strict: a misspelt field or a wrong type is refused."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 #: ConnectWise's own limit for a ticket's summary (OpenAPI).
@@ -53,6 +54,45 @@ class TicketBody(Body):
     company: Reference | None = None
     owner: Reference | None = None
     initial_description: str | None = None
+
+
+#: UTC with whole seconds, the one form that the Developer Guide shows.
+Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+
+
+class TimeBody(Body):
+    charge_to_type: Literal["ServiceTicket"]
+    charge_to_id: int
+    time_start: Moment
+    time_end: Moment | None = None
+    actual_hours: float | None = Field(default=None, gt=0)
+    member: Reference | None = None
+    work_type: Reference | None = None
+    work_role: Reference | None = None
+    billable_option: Literal["Billable", "DoNotBill", "NoCharge", "NoDefault"] | None = None
+    notes: str | None = None
+    internal_notes: str | None = None
+    add_to_detail_description_flag: bool = False
+    add_to_internal_analysis_flag: bool = False
+    add_to_resolution_flag: bool = False
+    email_resource_flag: bool = False
+    email_contact_flag: bool = False
+    email_cc_flag: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> Self:
+        if self.time_end is None and self.actual_hours is None:
+            raise ValueError("timeEnd or actualHours is required")
+        if self.time_end and self.hours() < 0:
+            raise ValueError("timeEnd is before timeStart")
+        return self
+
+    def hours(self) -> float:
+        """Return how long it took, in hours."""
+        if not self.time_end:
+            return self.actual_hours or 0.0
+        spent = datetime.fromisoformat(self.time_end) - datetime.fromisoformat(self.time_start)
+        return round(spent.total_seconds() / 3600, 2)
 
 
 class Operation(Body):

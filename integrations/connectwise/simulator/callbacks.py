@@ -2,13 +2,17 @@
 
 import json
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from integrations.connectwise.keys import hmac_key
-from integrations.connectwise.simulator.world import Callback, World
+from integrations.connectwise.simulator.directory import API_MEMBER
+from integrations.connectwise.simulator.records import Callback
+from integrations.connectwise.simulator.world import World
 from integrations.connectwise.webhook import SIGNATURE_HEADER, signature_of
 from integrations.errors import ProviderError
 from integrations.http import Limits, Outgoing, exchange
@@ -17,6 +21,9 @@ from integrations.http import Limits, Outgoing, exchange
 TIMEOUT_SECONDS = 5.0
 RETRY_DELAYS_SECONDS = (2.0, 4.0)
 RETRIED = frozenset({404, 409, 419, 429})
+SUCCESS = range(200, 300)
+#: "Inactive after 3 consecutive days of failing" (PSA Callbacks page).
+DISABLED_AFTER_SECONDS = 3 * 24 * 3600.0
 
 KEY_PATH = "/v2025_1//system/callbackkey/index.rails"
 SENDERS = 8
@@ -25,9 +32,14 @@ ANSWER_BYTES = 64 * 1024
 
 @dataclass(slots=True)
 class CallbackSettings:
-    """How callbacks are sent. `copies` is how many callbacks one save fires."""
+    """How callbacks are sent. `copies` is how many callbacks one save fires; `on` false: none.
 
+    A callback that fails for `disabled_after_seconds` without a success in between turns inactive.
+    """
+
+    on: bool = True
     copies: int = 1
+    disabled_after_seconds: float = DISABLED_AFTER_SECONDS
     timeout_seconds: float = TIMEOUT_SECONDS
     retry_delays_seconds: tuple[float, ...] = RETRY_DELAYS_SECONDS
 
@@ -37,6 +49,7 @@ class Delivery:
     """One callback sent. `answers` has a status, or a reason why there was none, for each attempt."""
 
     message_id: str
+    callback_id: int
     action: str
     ticket_id: int
     url: str
@@ -52,11 +65,18 @@ class Delivery:
 class Callbacks:
     """Sends a callback for every announced save, and remembers what came back."""
 
-    def __init__(self, world: World, base_url: str, settings: CallbackSettings | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        base_url: str,
+        settings: CallbackSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings or CallbackSettings()
         self.key_id = uuid.uuid4().hex
         self._world = world
         self._base_url = base_url
+        self._clock = clock
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._deliveries: list[Delivery] = []
@@ -64,8 +84,10 @@ class Callbacks:
         world.announce = self.announce
 
     def announce(self, action: str, ticket_id: int, ticket: dict[str, Any] | None, member: str) -> None:
+        if not self.settings.on:
+            return
         for callback in list(self._world.callbacks.values()):
-            if callback.wants(ticket, ticket_id, member):
+            if callback.wants(ticket, ticket_id, own=member == API_MEMBER):
                 for _ in range(self.settings.copies):
                     self.send(self._delivery(callback, action, ticket_id, ticket, member))
 
@@ -113,7 +135,7 @@ class Callbacks:
         body = json.dumps(message).encode()
         signature = signature_of(body, hmac_key(self._world.signing_key))
         url = f"{callback.body.url}{ticket_id}&action={action}"
-        return Delivery(str(message["MessageId"]), action, ticket_id, url, body, signature)
+        return Delivery(str(message["MessageId"]), callback.id, action, ticket_id, url, body, signature)
 
     def _key_url(self) -> str:
         return f"{self._base_url}{KEY_PATH}?companyName={self._world.identity.company}&id={self.key_id}"
@@ -125,8 +147,22 @@ class Callbacks:
             if self._attempt(delivery) not in RETRIED:
                 break
         with self._changed:
+            self._judge(delivery)
             delivery.done = True
             self._changed.notify_all()
+
+    def _judge(self, delivery: Delivery) -> None:
+        """Turn the callback inactive where it has failed for too long."""
+        callback = self._world.callbacks.get(delivery.callback_id)
+        if callback is None or not delivery.answers:
+            return
+        if delivery.answers[-1] in SUCCESS:
+            callback.failing_since = None
+            return
+        now = self._clock()
+        callback.failing_since = now if callback.failing_since is None else callback.failing_since
+        if now - callback.failing_since >= self.settings.disabled_after_seconds:
+            callback.body = callback.body.model_copy(update={"inactive_flag": True})
 
     def _attempt(self, delivery: Delivery) -> int | str:
         answer = self._post(delivery)

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from integrations.connectwise.simulator.bodies import NoteBody, Reference, TicketBody
 from integrations.connectwise.simulator.callbacks import Callbacks
-from integrations.connectwise.simulator.world import BOARDS, World
+from integrations.connectwise.simulator.directory import BOARDS
+from integrations.connectwise.simulator.world import World
 from integrations.simulation.faults import FaultBook
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
 
 TECHNICIAN = "jdoe"
@@ -48,12 +50,26 @@ class Assignment(_Act):
     assigned_to: str
 
 
+class NewText(_Act):
+    """What a note says from now on."""
+
+    text: str
+
+
+class Merge(_Act):
+    """The ticket that takes this one's place."""
+
+    into: int
+
+
 class Sending(BaseModel):
     """How callbacks are sent from now on; what is left out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
+    on: bool | None = None
     copies: int | None = Field(default=None, ge=1, le=100)
+    disabled_after_seconds: float | None = Field(default=None, ge=0)
     timeout_seconds: float | None = Field(default=None, gt=0)
     retry_delays_seconds: list[float] | None = None
 
@@ -92,8 +108,16 @@ class Technician:
     def assign(self, ticket_id: int, new: Assignment) -> dict[str, Any]:
         return self._world.change_ticket(ticket_id, new.member, owner=Reference(identifier=new.assigned_to))
 
+    def edit_note(self, ticket_id: int, note_id: int, new: NewText) -> dict[str, Any]:
+        return self._world.change_note(ticket_id, note_id, new.text, new.member)
 
-def control_router(world: World, callbacks: Callbacks, faults: FaultBook, log: RequestLog) -> APIRouter:
+    def merge(self, ticket_id: int, merge: Merge) -> None:
+        self._world.merge_ticket(ticket_id, merge.into, merge.member)
+
+
+def control_router(
+    world: World, callbacks: Callbacks, faults: FaultBook, log: RequestLog, limit: RateLimit
+) -> APIRouter:
     router = APIRouter(prefix=CONTROL_PREFIX)
     _add_technician(router, world)
     _add_views(router, world, callbacks)
@@ -114,14 +138,18 @@ def control_router(world: World, callbacks: Callbacks, faults: FaultBook, log: R
         callbacks.clear()
         faults.clear()
         log.clear()
+        limit.allow(None)
 
     return router
 
 
 def state_of(world: World) -> dict[str, Any]:
     """Every record, each ticket with its notes."""
-    tickets = [{**ticket, "notes": world.notes(ticket["id"])} for ticket in world.tickets()]
-    return {"tickets": tickets, "callbacks": [c.as_json() for c in world.callbacks.values()]}
+    return {
+        "tickets": [{**ticket, "notes": world.notes(ticket["id"])} for ticket in world.tickets()],
+        "time_entries": world.time_entries(),
+        "callbacks": [callback.as_json() for callback in world.callbacks.values()],
+    }
 
 
 def _add_technician(router: APIRouter, world: World) -> None:
@@ -130,6 +158,8 @@ def _add_technician(router: APIRouter, world: World) -> None:
     router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
     router.post("/tickets/{ticket_id}/status")(technician.set_status)
     router.post("/tickets/{ticket_id}/assign")(technician.assign)
+    router.post("/tickets/{ticket_id}/notes/{note_id}")(technician.edit_note)
+    router.post("/tickets/{ticket_id}/merge", status_code=204)(technician.merge)
 
     @router.delete("/tickets/{ticket_id}", status_code=204)
     def delete_ticket(ticket_id: int, member: str = TECHNICIAN) -> None:

@@ -1,10 +1,12 @@
 """ConnectWise's error answers: `{code, message, errors: [{code, message, resource, field}]}`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 BAD_REQUEST, UNAUTHORIZED, NOT_FOUND = 400, 401, 404
@@ -44,13 +46,19 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def misshapen(_request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [
-            (".".join(str(part) for part in item["loc"][1:]), "InvalidField", item["msg"])
-            for item in error.errors()
-        ]
-        return invalid("record", *problems).answer()
+        return invalid(
+            "record", *(_problem(item["loc"][1:], item["msg"]) for item in error.errors())
+        ).answer()
+
+    @app.exception_handler(ValidationError)
+    def unfit(_request: Request, error: ValidationError) -> JSONResponse:
+        return invalid("record", *(_problem(item["loc"], item["msg"]) for item in error.errors())).answer()
 
     @app.exception_handler(HTTPException)
     def unrouted(_request: Request, error: HTTPException) -> JSONResponse:
         message = "The endpoint does not exist." if error.status_code == NOT_FOUND else str(error.detail)
         return RefusedError(error.status_code, "ConnectWiseApi", message).answer()
+
+
+def _problem(place: Sequence[Any], message: str) -> tuple[str, str, str]:
+    return ".".join(str(part) for part in place), "InvalidField", message

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from integrations.connectwise.simulator.bodies import CallbackBody, TimeBody
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -54,6 +56,7 @@ class Ticket:
     priority: Named | None = None
     company: Named | None = None
     owner: Member | None = None
+    merged_parent: Named | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -68,6 +71,7 @@ class Ticket:
             "owner": self.owner.reference() if self.owner else None,
             "resources": self.owner.identifier if self.owner else None,
             "closedFlag": self.status.closes,
+            "mergedParentTicket": _ticket_reference(self.merged_parent),
             "_info": {
                 "dateEntered": stamp(self.entered_at),
                 "lastUpdated": stamp(self.updated_at),
@@ -99,6 +103,54 @@ class Note:
             "createdBy": self.created_by,
             "_info": {"lastUpdated": stamp(self.created_at), "updatedBy": self.created_by},
         }
+
+
+@dataclass(slots=True)
+class TimeEntry:
+    id: int
+    body: TimeBody
+    member: Member | None
+    entered_by: str
+    entered_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.body.model_dump(by_alias=True),
+            "id": self.id,
+            "actualHours": self.body.hours(),
+            "member": self.member.reference() if self.member else None,
+            "enteredBy": self.entered_by,
+            "dateEntered": stamp(self.entered_at),
+            "_info": {"lastUpdated": stamp(self.entered_at), "updatedBy": self.entered_by},
+        }
+
+
+@dataclass(slots=True)
+class Callback:
+    """A registered callback. `failing_since` is when the first of its failures in a row was, in seconds."""
+
+    id: int
+    body: CallbackBody
+    member_id: int
+    failing_since: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.body.model_dump(by_alias=True), "id": self.id, "memberId": self.member_id}
+
+    def wants(self, ticket: dict[str, Any] | None, ticket_id: int, *, own: bool) -> bool:
+        """Return whether it is for this ticket; `own`: the API member made the change."""
+        if self.body.inactive_flag or (self.body.is_self_suppressed_flag and own):
+            return False
+        level, wanted = self.body.level.lower(), self.body.object_id
+        if level == "owner":
+            return True
+        if level == "ticket":
+            return wanted == ticket_id
+        return ticket is not None and ticket[level]["id"] == wanted
+
+
+def _ticket_reference(ticket: Named | None) -> dict[str, Any] | None:
+    return {"id": ticket.id, "summary": ticket.name} if ticket else None
 
 
 def stamp(moment: datetime) -> str:

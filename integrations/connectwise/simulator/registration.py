@@ -6,9 +6,11 @@ from fastapi import APIRouter, Request, Response
 
 from integrations.connectwise.simulator import queries
 from integrations.connectwise.simulator.bodies import CallbackBody, Operation
+from integrations.connectwise.simulator.directory import MEMBERS
 from integrations.connectwise.simulator.errors import invalid, missing
 from integrations.connectwise.simulator.queries import Listing
-from integrations.connectwise.simulator.world import Callback, World
+from integrations.connectwise.simulator.records import Callback
+from integrations.connectwise.simulator.world import World
 
 #: PSA Callbacks page; of the levels of a ticket, those the simulator's tickets have.
 TYPES = frozenset({"ticket"})
@@ -25,10 +27,7 @@ def add_callbacks(router: APIRouter, world: World) -> None:
 
     @router.post("/system/callbacks", status_code=201)
     def create_callback(body: CallbackBody) -> dict[str, Any]:
-        _check(body, world, own_id=None)
-        callback = Callback(world.next_id(), body)
-        world.callbacks[callback.id] = callback
-        return callback.as_json()
+        return register(world, body).as_json()
 
     @router.get("/system/callbacks/{callback_id}")
     def get_callback(callback_id: int) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def add_callbacks(router: APIRouter, world: World) -> None:
     def put_callback(callback_id: int, body: CallbackBody) -> dict[str, Any]:
         callback = _callback(world, callback_id)
         _check(body, world, own_id=callback_id)
-        callback.body = body
+        _rewrite(callback, body)
         return callback.as_json()
 
     @router.patch("/system/callbacks/{callback_id}")
@@ -47,12 +46,25 @@ def add_callbacks(router: APIRouter, world: World) -> None:
         changes = {operation.path.strip("/"): operation.value for operation in operations}
         body = CallbackBody.model_validate({**callback.body.model_dump(by_alias=True), **changes})
         _check(body, world, own_id=callback_id)
-        callback.body = body
+        _rewrite(callback, body)
         return callback.as_json()
 
     @router.delete("/system/callbacks/{callback_id}", status_code=204)
     def delete_callback(callback_id: int) -> None:
         del world.callbacks[_callback(world, callback_id).id]
+
+
+def register(world: World, body: CallbackBody) -> Callback:
+    """Add a callback; refuses one like one that stands, the inactive ones included."""
+    _check(body, world, own_id=None)
+    callback = Callback(world.next_id(), body, MEMBERS[-1].id)
+    world.callbacks[callback.id] = callback
+    return callback
+
+
+def _rewrite(callback: Callback, body: CallbackBody) -> None:
+    """Whoever writes a callback arms it again: its days of failing start anew."""
+    callback.body, callback.failing_since = body, None
 
 
 def _callback(world: World, callback_id: int) -> Callback:

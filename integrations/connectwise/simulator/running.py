@@ -10,15 +10,20 @@ from integrations.connectwise.simulator.callbacks import Callbacks, CallbackSett
 from integrations.connectwise.simulator.control import (
     TECHNICIAN,
     Assignment,
+    Merge,
     NewNote,
     NewStatus,
+    NewText,
     NewTicket,
     Technician,
     state_of,
 )
-from integrations.connectwise.simulator.world import API_MEMBER, Callback, Identity, World
+from integrations.connectwise.simulator.directory import API_MEMBER
+from integrations.connectwise.simulator.registration import register
+from integrations.connectwise.simulator.world import Identity, World
 from integrations.ports import Link
 from integrations.simulation.faults import Fault, FaultBook, FaultKind
+from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
 from integrations.simulation.traffic import LoggedRequest, RequestLog
 
@@ -33,7 +38,7 @@ def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lam
         url = url_of(bound)
         world = World()
         callbacks = Callbacks(world, url)
-        app = create_app(world, callbacks, FaultBook(), RequestLog())
+        app = create_app(world, callbacks, FaultBook(), RequestLog(), RateLimit())
         try:
             serve_forever(app, bound, lambda: ready(url))
         finally:
@@ -51,10 +56,11 @@ class RunningSimulator:
         self.world = World(identity)
         self.faults = FaultBook()
         self.log = RequestLog()
+        self.limit = RateLimit()
         settings = CallbackSettings(retry_delays_seconds=retry_delays_seconds)
         self.callbacks = Callbacks(self.world, self.base_url, settings)
         self._technician = Technician(self.world)
-        app = create_app(self.world, self.callbacks, self.faults, self.log)
+        app = create_app(self.world, self.callbacks, self.faults, self.log, self.limit)
         self._server = RunningServer(app, bound)
 
     def __enter__(self) -> Self:
@@ -68,8 +74,10 @@ class RunningSimulator:
         self._server.__exit__(kind, error, trace)
 
     def reset(self) -> None:
-        """Forget records, callbacks, faults, requests and deliveries; make a new signing key."""
+        """Forget records, callbacks, faults, limits, requests and deliveries; make a new signing key."""
         self.wait_for_deliveries()
+        self.limit.allow(None)
+        self.set_webhooks(on=True)
         self.world.reset()
         self.callbacks.clear()
         self.faults.clear()
@@ -86,6 +94,11 @@ class RunningSimulator:
             "client_id": CLIENT_ID,
             "api_member": API_MEMBER,
         }
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """None: ConnectWise serves its signing keys itself."""
+        return ()
 
     def link(self, connection_id: str = "connection-1", **credentials: str) -> Link:
         """Return a link to this simulator; `credentials` replace its own."""
@@ -108,6 +121,9 @@ class RunningSimulator:
         new = NewNote(text=text, member=member, contact=contact)
         return str(self._technician.add_note(int(ticket_id), new)["id"])
 
+    def edit_note(self, ticket_id: str, note_id: str, text: str, *, member: str = TECHNICIAN) -> None:
+        self._technician.edit_note(int(ticket_id), int(note_id), NewText(text=text, member=member))
+
     def set_status(self, ticket_id: str, status: str, *, member: str = TECHNICIAN) -> None:
         self._technician.set_status(int(ticket_id), NewStatus(status=status, member=member))
 
@@ -116,6 +132,21 @@ class RunningSimulator:
 
     def delete_ticket(self, ticket_id: str, *, member: str = TECHNICIAN) -> None:
         self.world.delete_ticket(int(ticket_id), member)
+
+    def merge_ticket(self, ticket_id: str, into: str, *, member: str = TECHNICIAN) -> None:
+        self._technician.merge(int(ticket_id), Merge(into=int(into), member=member))
+
+    def note_texts(self, ticket_id: str) -> list[str]:
+        """Return the texts of the ticket's notes as they stand, oldest first."""
+        return [note["text"] for note in self.notes(ticket_id)]
+
+    def status_of(self, ticket_id: str) -> str:
+        """Return the name of the ticket's status."""
+        return str(self.ticket(ticket_id)["status"]["name"])
+
+    def time_entries(self, ticket_id: str) -> list[dict[str, Any]]:
+        """Return the ticket's time entries as the API shows them."""
+        return [entry for entry in self.world.time_entries() if entry["chargeToId"] == int(ticket_id)]
 
     def ticket(self, ticket_id: str) -> dict[str, Any]:
         return self.world.ticket(int(ticket_id))
@@ -131,9 +162,15 @@ class RunningSimulator:
         target = url if "?" in url else f"{url}?recordId="
         flags = {"isSelfSuppressedFlag": self_suppressed}
         body = {"url": target, "objectId": 1, "type": "ticket", "level": "owner", **flags}
-        callback = Callback(self.world.next_id(), CallbackBody.model_validate(body))
-        self.world.callbacks[callback.id] = callback
-        return callback.id
+        return register(self.world, CallbackBody.model_validate(body)).id
+
+    def set_webhooks(self, *, on: bool) -> None:
+        """Fire no callbacks, as in an outage between ConnectWise and the service; or fire them again."""
+        self.callbacks.settings.on = on
+
+    def limit_calls(self, per_minute: int | None) -> None:
+        """Answer 429 beyond this many API calls in any 60 seconds; None: no limit."""
+        self.limit.allow(per_minute)
 
     def fault(self, kind: FaultKind | str, *, method: str = "*", path: str = "*", **options: Any) -> None:
         """Ask for a fault. Options: the other fields of simulation.faults.Fault."""

@@ -8,51 +8,17 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from integrations.connectwise.simulator.bodies import CallbackBody, NoteBody, Reference, TicketBody
+from integrations.connectwise.simulator import directory
+from integrations.connectwise.simulator.bodies import NoteBody, Reference, TicketBody, TimeBody
 from integrations.connectwise.simulator.errors import invalid, missing
-from integrations.connectwise.simulator.records import BoardStatus, Member, Named, Note, Ticket
+from integrations.connectwise.simulator.records import Callback, Named, Note, Ticket, TimeEntry
 
-API_MEMBER = "ticketwalk"
 FIRST_TICKET_ID = 48_213
 
-BOARDS = (Named(1, "Help Desk"), Named(2, "Network"))
-STATUSES = tuple(
-    BoardStatus(board.id * 100 + number, name, board.id, closes=name == ">Closed", inactive=name == "Retired")
-    for board in BOARDS
-    for number, name in enumerate(
-        ("New", "In Progress", "Waiting Customer", "Escalated", ">Closed", "Retired")
-    )
-)
-MEMBERS = (
-    Member(101, "jdoe", "Jane Doe"),
-    Member(102, "asmith", "Alex Smith"),
-    Member(103, API_MEMBER, "API"),
-)
 DISPLAY_REFUSAL = "Please choose where to display the notes in order to save this record."
 
 #: Called with the action, the ticket's id, its JSON (None once deleted) and the member who saved it.
 Announce = Callable[[str, int, dict[str, Any] | None, str], None]
-
-
-@dataclass(slots=True)
-class Callback:
-    """A registered callback."""
-
-    id: int
-    body: CallbackBody
-
-    def as_json(self) -> dict[str, Any]:
-        return {**self.body.model_dump(by_alias=True), "id": self.id, "memberId": MEMBERS[-1].id}
-
-    def wants(self, ticket: dict[str, Any] | None, ticket_id: int, member: str) -> bool:
-        if self.body.inactive_flag or (self.body.is_self_suppressed_flag and member == API_MEMBER):
-            return False
-        level, wanted = self.body.level.lower(), self.body.object_id
-        if level == "owner":
-            return True
-        if level == "ticket":
-            return wanted == ticket_id
-        return ticket is not None and ticket[level]["id"] == wanted
 
 
 @dataclass(slots=True)
@@ -78,6 +44,7 @@ class World:
         with self._lock:
             self._tickets: dict[int, Ticket] = {}
             self._notes: dict[int, Note] = {}
+            self._times: dict[int, TimeEntry] = {}
             self.callbacks: dict[int, Callback] = {}
             self._ticket_ids, self._ids = count(FIRST_TICKET_ID), count(1)
             self._companies: dict[str, Named] = {}
@@ -103,23 +70,27 @@ class World:
         with self._lock:
             return self._note(ticket_id, note_id).as_json()
 
+    def time_entries(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [entry.as_json() for entry in self._times.values()]
+
     def create_ticket(self, body: TicketBody, member: str) -> dict[str, Any]:
         with self._lock:
-            board = _find(BOARDS, body.board, "board") or BOARDS[0]
-            status = self._status(board, body.status) if body.status else self._statuses(board)[0]
+            board = directory.board_named(body.board)
+            status = directory.statuses_of(board)[0]
             now = _now()
             ticket = Ticket(
                 id=next(self._ticket_ids),
                 summary=body.summary,
                 board=board,
-                status=status,
+                status=directory.status_named(board, body.status) if body.status else status,
                 entered_at=now,
                 updated_at=now,
                 updated_by=member,
                 type=self._named(body.type),
                 priority=self._named(body.priority),
                 company=self._named(body.company),
-                owner=self.member(body.owner),
+                owner=directory.member_named(body.owner),
             )
             self._tickets[ticket.id] = ticket
         return self._saved("added", ticket)
@@ -129,9 +100,18 @@ class World:
         with self._lock:
             ticket = self._ticket(ticket_id)
             for name, value in changes.items():
-                self._set(ticket, name, value)
+                _set(ticket, name, value)
             ticket.updated_at, ticket.updated_by = _now(), member
         return self._saved("updated", ticket)
+
+    def merge_ticket(self, ticket_id: int, into: int, member: str) -> None:
+        """Close the ticket as part of another one; both are saved."""
+        with self._lock:
+            ticket, parent = self._ticket(ticket_id), self._ticket(into)
+            ticket.merged_parent = Named(parent.id, parent.summary)
+            closing = next(status for status in directory.statuses_of(ticket.board) if status.closes)
+        self.change_ticket(ticket_id, member, status=Reference(id=closing.id))
+        self.change_ticket(into, member)
 
     def delete_ticket(self, ticket_id: int, member: str) -> None:
         with self._lock:
@@ -142,8 +122,7 @@ class World:
     def add_note(self, ticket_id: int, body: NoteBody, member: str) -> dict[str, Any]:
         _require_display(body)
         with self._lock:
-            ticket = self._ticket(ticket_id)
-            contact = self._named(body.contact)
+            self._ticket(ticket_id)
             note = Note(
                 id=next(self._ids),
                 ticket_id=ticket_id,
@@ -151,12 +130,11 @@ class World:
                 created_by=member,
                 created_at=_now(),
                 flags=body.flags(),
-                member=self.member(body.member),
-                contact=contact,
+                member=directory.member_named(body.member),
+                contact=self._named(body.contact),
             )
             self._notes[note.id] = note
-            ticket.updated_at, ticket.updated_by = _now(), member
-        self._saved("updated", ticket)
+        self.change_ticket(ticket_id, member)
         return note.as_json()
 
     def change_note(self, ticket_id: int, note_id: int, text: str, member: str) -> dict[str, Any]:
@@ -171,17 +149,14 @@ class World:
             del self._notes[self._note(ticket_id, note_id).id]
         self.change_ticket(ticket_id, member)
 
-    def statuses(self, board_id: int) -> list[dict[str, Any]]:
-        board = _find(BOARDS, Reference(id=board_id), "board")
-        return [status.as_json() for status in self._statuses(board or BOARDS[0])]
-
-    def member(self, reference: Reference | None) -> Member | None:
-        if reference is None:
-            return None
-        for member in MEMBERS:
-            if reference.id == member.id or reference.identifier == member.identifier:
-                return member
-        raise invalid("member", ("member", "InvalidReference", "the member does not exist"))
+    def add_time(self, body: TimeBody, member: str) -> dict[str, Any]:
+        with self._lock:
+            self._ticket(body.charge_to_id)
+            who = directory.member_named(body.member) or directory.member_named(Reference(identifier=member))
+            entry = TimeEntry(next(self._ids), body, who, entered_by=member, entered_at=_now())
+            self._times[entry.id] = entry
+        self.change_ticket(body.charge_to_id, member)
+        return entry.as_json()
 
     def next_id(self) -> int:
         with self._lock:
@@ -191,16 +166,6 @@ class World:
         shown = ticket.as_json()
         self.announce(action, ticket.id, shown, ticket.updated_by)
         return shown
-
-    def _set(self, ticket: Ticket, name: str, value: Reference | str) -> None:
-        if name == "status" and isinstance(value, Reference):
-            ticket.status = self._status(ticket.board, value)
-        elif name == "owner" and isinstance(value, Reference):
-            ticket.owner = self.member(value)
-        elif name == "summary" and isinstance(value, str):
-            ticket.summary = value
-        else:
-            raise invalid("ticket", (name, "InvalidField", "the field cannot be set like this"))
 
     def _ticket(self, ticket_id: int) -> Ticket:
         if ticket_id not in self._tickets:
@@ -220,24 +185,16 @@ class World:
             return None
         return self._companies.setdefault(name, Named(len(self._companies) + 1, name))
 
-    @staticmethod
-    def _statuses(board: Named) -> list[BoardStatus]:
-        return [status for status in STATUSES if status.board_id == board.id]
 
-    def _status(self, board: Named, reference: Reference) -> BoardStatus:
-        for status in self._statuses(board):
-            if reference.id == status.id or (reference.id is None and reference.name == status.name):
-                return status
-        raise invalid("ticket", ("status", "InvalidReference", "the board has no such status"))
-
-
-def _find(records: tuple[Named, ...], reference: Reference | None, resource: str) -> Named | None:
-    if reference is None:
-        return None
-    for record in records:
-        if reference.id == record.id or (reference.id is None and reference.name == record.name):
-            return record
-    raise missing(resource.capitalize(), reference.id or reference.name)
+def _set(ticket: Ticket, name: str, value: Reference | str) -> None:
+    if name == "status" and isinstance(value, Reference):
+        ticket.status = directory.status_named(ticket.board, value)
+    elif name == "owner" and isinstance(value, Reference):
+        ticket.owner = directory.member_named(value)
+    elif name == "summary" and isinstance(value, str):
+        ticket.summary = value
+    else:
+        raise invalid("ticket", (name, "InvalidField", "the field cannot be set like this"))
 
 
 def _require_display(body: NoteBody) -> None:

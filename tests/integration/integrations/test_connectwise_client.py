@@ -199,6 +199,14 @@ def test_a_note_answered_with_an_unclear_status_is_ambiguous(simulator, client, 
         send(client, ticket_id)
 
 
+def test_words_that_say_nothing_was_done_decide_against_the_status(simulator, client):
+    ticket_id = simulator.create_ticket()
+    refusal = {"code": "Security", "message": "SSL is required."}
+    simulator.fault("status", method="POST", path=NOTES, status=500, body=refusal)
+    with pytest.raises(RejectedError, match="SSL is required"):
+        send(client, ticket_id)
+
+
 @pytest.mark.parametrize("body", ["<html>ok</html>", "[]", '{"id": "x"}', "{}", ""])
 def test_a_note_answered_unreadably_is_ambiguous(simulator, client, body):
     ticket_id = simulator.create_ticket()

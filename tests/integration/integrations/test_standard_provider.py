@@ -83,20 +83,6 @@ def test_check_resolves_and_sends_nothing(standard_simulator, client):
     assert standard_simulator.requests() == []
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda client: client.ticket("7"),
-        lambda client: client.notes("7"),
-        lambda client: client.find_note("7", "[tw:1]"),
-        lambda client: client.set_status("7", "New"),
-    ],
-)
-def test_what_only_a_psa_has_is_rejected_in_a_plain_sentence(client, call):
-    with pytest.raises(RejectedError, match="only receives and sends webhooks"):
-        call(client)
-
-
 def test_a_command_from_the_simulator_verifies(standard_simulator, receiver):
     status = standard_simulator.send_command(receiver.url, "session.start", {"ticket_id": "7"}, "msg_1")
     [request] = receiver.wait_for(1)
