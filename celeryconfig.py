@@ -120,6 +120,11 @@ beat_schedule = {
         "schedule": _timedelta(seconds=60),
         "options": {"expires": 60, "ignore_result": True},
     },
+    "prune": {
+        "task": "maintenance.prune",
+        "schedule": _timedelta(days=1),
+        "options": {"expires": 3600, "ignore_result": True},
+    },
     "abandon-idle": {
         "task": "session.abandon_idle",
         "schedule": _timedelta(minutes=10),

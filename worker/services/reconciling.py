@@ -99,6 +99,7 @@ def _begin(context: Context, row: ConnectionRow, *, only_due: bool) -> Run | Non
             return None
         if provider.carries_commands:  # it brings all there is, and has nothing to be asked
             state.reconcile_due_at = tx.now + context.upkeep.reconcile_every
+            state.watermark = tx.now
             return None
         state.reconciling_until = tx.now + LEASE
         state.reconcile_due_at = tx.now + context.upkeep.reconcile_every

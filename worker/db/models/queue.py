@@ -101,7 +101,8 @@ class OutboxRow(Base):
     """One thing to tell the PSA. `request_body` is the exact bytes, committed before they are sent.
 
     `sending_at` is set while it may have been sent: from before the call until the PSA definitely said no.
-    `lost_answers` counts the times that nobody could say whether it was.
+    `lost_answers` counts the times that nobody could say whether it was. From `emptied_at` on it no longer
+    says what was told.
     """
 
     __tablename__ = "outbox"
@@ -120,6 +121,12 @@ class OutboxRow(Base):
         ),
         Index("ix_outbox_lane", "ticket_id", "id"),
         Index("ix_outbox_kept", "id", postgresql_where=text("state = 'parked'")),
+        Index(
+            "ix_outbox_full",
+            "account_id",
+            "id",
+            postgresql_where=text("state IN ('sent', 'discarded') AND emptied_at IS NULL"),
+        ),
     )
 
     id: Mapped[BigKey]
@@ -143,3 +150,4 @@ class OutboxRow(Base):
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     external_id: Mapped[str | None]
+    emptied_at: Mapped[datetime | None]

@@ -21,6 +21,13 @@ def upgrade() -> None:
         ["connection_id", "external_ticket_id", "seen_version"],
         postgresql_where=sa.text("seen_version IS NOT NULL"),
     )
+    op.add_column("outbox", sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_outbox_full",
+        "outbox",
+        ["account_id", "id"],
+        postgresql_where=sa.text("state IN ('sent', 'discarded') AND emptied_at IS NULL"),
+    )
     op.drop_constraint(op.f("ck_outbox_kind_known"), "outbox", type_="check")
     op.create_check_constraint(op.f("ck_outbox_kind_known"), "outbox", "kind IN ('note', 'time', 'status')")
 
