@@ -70,23 +70,26 @@ def _connect(stage: Stage, psa: RunningSimulator, calls_per_minute: int) -> str:
         webhook_secrets=(),
         rules={"limits": {"calls_per_minute": calls_per_minute}},
     )
-    return str(add_connection(stage.context, new))
+    connection_id = str(add_connection(stage.context, new))
+    # no webhook announces the tickets; to reconcile them would be calls that are no pushes
+    _set(stage, connection_id, "reconcile_due_at", "now() + interval '1 day'")
+    return connection_id
 
 
 def _close_walks(stage: Stage, psa: RunningSimulator, connection_id: str, count: int) -> None:
     """Fill the outbox while nobody may send, so that the rate is the pushes' and not that of the closings."""
-    _pause(stage, connection_id, "now() + interval '1 hour'")
+    _set(stage, connection_id, "paused_until", "now() + interval '1 hour'")
     for _ in range(count):
         address = {"connection": connection_id, "ticket": psa.create_ticket(), "user": TECHNICIAN}
         for command in (CommandType.START_ADHOC, CommandType.RESOLVE):
             done = carry_out(stage.context, command, uuid4().hex, address)
             assert done["outcome"] == Outcome.APPLIED, done
-    _pause(stage, connection_id, "NULL")
+    _set(stage, connection_id, "paused_until", "NULL")
 
 
-def _pause(stage: Stage, connection_id: str, until: str) -> None:
+def _set(stage: Stage, connection_id: str, column: str, value: str) -> None:
     stage.count(
-        f"UPDATE connection_state SET paused_until = {until} WHERE connection_id = :id RETURNING 1",  # noqa: S608 - literals
+        f"UPDATE connection_state SET {column} = {value} WHERE connection_id = :id RETURNING 1",  # noqa: S608 - literals
         id=connection_id,
     )
 
@@ -96,8 +99,8 @@ def _open(stage: Stage) -> int:
 
 
 def _rate(psa: RunningSimulator) -> float:
-    """Return calls per minute, from the first to the last that was answered."""
-    moments = sorted(datetime.fromisoformat(request.at) for request in psa.requests("POST", "/notes"))
+    """Return calls per minute, from the first to the last, whatever they were for."""
+    moments = sorted(datetime.fromisoformat(request.at) for request in psa.requests())
     return 60 * (len(moments) - 1) / (moments[-1] - moments[0]).total_seconds()
 
 

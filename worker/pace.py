@@ -30,6 +30,7 @@ SHARES = 4
 #: Redis is asked again after this, in seconds; until then its silence (a second each time) is not waited for.
 ASK_AGAIN_SECONDS = 5.0
 _PREFIX = "ticketwalk:pace:"
+MICROSECOND = timedelta(microseconds=1)
 
 #: KEYS: the end of the last slot, in microseconds. ARGV: interval, tolerance, patience.
 _RESERVE = """
@@ -43,10 +44,12 @@ local keep = math.ceil((wait + interval + tolerance) / 1000) + 1000
 redis.call('SET', KEYS[1], string.format('%.0f', slot + interval), 'PX', string.format('%.0f', keep))
 return {1, wait}
 """
-#: KEYS: those who hold a place, by the end of their lease. ARGV: who asks, how many may, the lease.
+#: KEYS: those who hold a place, by the end of their lease; the end of the last slot. ARGV: who asks, how many
+#: may, the lease, the patience.
 _TAKE_PLACE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+if tonumber(redis.call('GET', KEYS[2]) or now) - now > tonumber(ARGV[4]) then return 0 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[3] * 1000000), ARGV[1])
@@ -76,24 +79,24 @@ class SharedPacer:
     def reserve(self, connection_id: str, limit: CallLimit, *, patience: timedelta) -> timedelta | None:
         """Return how long to wait for the slot that is now reserved; None where Redis does not say."""
         waits = (limit.interval, limit.tolerance, patience)
-        answer = self._ask(
-            _RESERVE, f"slot:{connection_id}", [wait // timedelta(microseconds=1) for wait in waits]
-        )
+        answer = self._ask(_RESERVE, (f"slot:{connection_id}",), [wait // MICROSECOND for wait in waits])
         if answer is None:
             return None
         reserved, microseconds = answer
-        wait = timedelta(microseconds=microseconds)
+        wait: timedelta = microseconds * MICROSECOND
         if not reserved:
             refuse_beyond(patience, wait)
         return wait
 
     @contextmanager
-    def place(self, connection_id: str, at_once: int) -> Iterator[None]:
+    def place(
+        self, connection_id: str, at_once: int, *, patience: timedelta = FIRST_PATIENCE
+    ) -> Iterator[None]:
         """Hold a place among all workers' calls."""
-        key, me = f"places:{connection_id}", uuid4().hex
-        taken = self._ask(_TAKE_PLACE, key, [me, at_once, PLACE_SECONDS])
+        keys, me = (f"places:{connection_id}", f"slot:{connection_id}"), uuid4().hex
+        taken = self._ask(_TAKE_PLACE, keys, [me, at_once, PLACE_SECONDS, patience // MICROSECOND])
         if taken is None:
-            with self._local.place(connection_id, max(1, at_once // SHARES)):
+            with self._local.place(connection_id, max(1, at_once // SHARES), patience=patience):
                 yield
             return
         if not taken:
@@ -101,14 +104,14 @@ class SharedPacer:
         try:
             yield
         finally:
-            self._ask(_GIVE_PLACE, key, [me])
+            self._ask(_GIVE_PLACE, keys[:1], [me])
 
-    def _ask(self, script: str, key: str, arguments: Sequence[Any]) -> Any:
+    def _ask(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Return what Redis says, or None where it is away, silent, or takes no writes."""
         if self._redis is None or time.monotonic() < self._away_until:
             return None
         try:
-            return self._redis.eval(script, 1, _PREFIX + key, *arguments)
+            return self._redis.eval(script, len(keys), *(_PREFIX + key for key in keys), *arguments)
         except (RedisError, OSError) as error:
             with self._lock:
                 self._away_until = time.monotonic() + ASK_AGAIN_SECONDS

@@ -112,6 +112,14 @@ def test_two_workers_share_the_places_of_a_connection_and_other_connections_have
         pass
 
 
+def test_a_place_is_given_only_where_a_slot_is_near(pacer, connection):
+    pacer.wait(connection, SLOW)
+    with pytest.raises(NoPlaceError), pacer.place(connection, 3):
+        pytest.fail("its slot is an hour away")
+    with pacer.place(connection, 3, patience=timedelta(hours=2)):
+        pass
+
+
 def test_the_place_of_a_worker_that_died_comes_free(pacer, redis, connection, monkeypatch):
     monkeypatch.setattr(pace, "PLACE_SECONDS", 1)
     dead = pacer.place(connection, 1)
@@ -137,12 +145,12 @@ def test_what_is_kept_in_redis_ends_by_itself(pacer, redis, connection):
 @pytest.mark.parametrize("broker", ["redis+socket:///nowhere/redis.sock", "amqp://broker"])
 def test_without_redis_each_process_keeps_to_its_own_share(broker, connection):
     alone = SharedPacer(broker)
+    with alone.place(connection, 4), pytest.raises(NoPlaceError), alone.place(connection, 4):
+        pytest.fail("a quarter of the places")
     alone.wait(connection, SLOW)
     with pytest.raises(OwnLimitError) as refused:
         alone.wait(connection, SLOW)
     assert refused.value.retry_after > timedelta(hours=4), "a quarter of the rate"
-    with alone.place(connection, 4), pytest.raises(NoPlaceError), alone.place(connection, 4):
-        pytest.fail("a quarter of the places")
 
 
 def test_a_redis_that_takes_no_writes_is_done_without(pacer, redis, connection):

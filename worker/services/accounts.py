@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from integrations.ports import Link
@@ -95,7 +95,13 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         secrets=context.vault.seal(secrets),
         rules=rules,
     )
-    state = ConnectionStateRow(connection_id=row.id, account_id=account_id)
+    # at first there is nothing to find: webhooks get their time, and a person theirs to register them
+    state = ConnectionStateRow(
+        connection_id=row.id,
+        account_id=account_id,
+        reconcile_due_at=func.now() + context.upkeep.reconcile_every,
+        check_due_at=func.now() + context.upkeep.check_every,
+    )
     return _insert(context, row, state, taken=f'the account has a connection "{new.name}" already')
 
 

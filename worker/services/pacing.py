@@ -20,7 +20,7 @@ class OwnLimitError(ThrottledError):
 
 
 class NoPlaceError(OwnLimitError):
-    """The connection has as many calls under way as it may."""
+    """The connection has as many calls under way, or waiting for their slots, as it may."""
 
     def __init__(self) -> None:
         super().__init__("the connection has enough calls under way", retry_after=COME_AGAIN)
@@ -32,8 +32,13 @@ class Pacer(Protocol):
     def wait(self, connection_id: str, limit: CallLimit, *, patience: timedelta) -> None:
         """Return when the next call may go. Raises OwnLimitError at once where that is beyond `patience`."""
 
-    def place(self, connection_id: str, at_once: int) -> AbstractContextManager[None]:
-        """Hold one of `at_once` places. Raises NoPlaceError where none is free."""
+    def place(
+        self, connection_id: str, at_once: int, *, patience: timedelta = FIRST_PATIENCE
+    ) -> AbstractContextManager[None]:
+        """Hold one of `at_once` places. Raises NoPlaceError where none is free, or no slot within `patience`.
+
+        So work that could not call anyway is not even claimed.
+        """
 
 
 class LinkPace:
@@ -69,10 +74,13 @@ class LocalPacer:
         pause(slot - now)
 
     @contextmanager
-    def place(self, connection_id: str, at_once: int) -> Iterator[None]:
+    def place(
+        self, connection_id: str, at_once: int, *, patience: timedelta = FIRST_PATIENCE
+    ) -> Iterator[None]:
         """Hold a place among this process's calls."""
         with self._lock:
-            if self._under_way[connection_id] >= at_once:
+            waits = self._free_at.get(connection_id, 0.0) - time.monotonic() > patience.total_seconds()
+            if waits or self._under_way[connection_id] >= at_once:
                 raise NoPlaceError
             self._under_way[connection_id] += 1
         try:

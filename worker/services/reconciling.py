@@ -72,12 +72,14 @@ def reconcile(
     with context.uow.begin(account_id) as tx:
         row = lookup.connection(tx, connection, account_id=account_id)
         _ = row.secrets  # loaded here, since the row outlives the transaction
+    if context.providers[row.provider].carries_commands:
+        return _nothing_to_ask(context, row)
     run = _begin(context, row, only_due=only_due)
     if run is None:
-        return Reconciled(reason="another run is under way, or was a moment ago")
+        return Reconciled(Outcome.WAITING, reason="another run is under way, or was a moment ago")
     try:
         with (
-            context.pacer.place(str(row.id), run.provider.calls_at_once),
+            context.pacer.place(str(row.id), run.provider.calls_at_once, patience=PATIENCE),
             calling(context, row),
         ):
             listed, filed = _file_all(context, run)
@@ -88,6 +90,15 @@ def reconcile(
     return Reconciled(listed=listed, filed=filed)
 
 
+def _nothing_to_ask(context: Context, row: ConnectionRow) -> Reconciled:
+    """What brings its commands itself has brought all there is."""
+    with context.uow.begin(row.account_id) as tx:
+        state = tx.session.get_one(ConnectionStateRow, row.id, with_for_update=True)
+        state.reconcile_due_at = tx.now + context.upkeep.reconcile_every
+        state.watermark = tx.now
+    return Reconciled(reason=f"{row.provider} brings its commands itself")
+
+
 def _begin(context: Context, row: ConnectionRow, *, only_due: bool) -> Run | None:
     provider = context.providers[row.provider]
     with context.uow.begin(row.account_id) as tx:
@@ -96,10 +107,6 @@ def _begin(context: Context, row: ConnectionRow, *, only_due: bool) -> Run | Non
         if only_due and state.reconcile_due_at > tx.now:
             return None
         if state.reconciling_until is not None and state.reconciling_until > tx.now:
-            return None
-        if provider.carries_commands:  # it brings all there is, and has nothing to be asked
-            state.reconcile_due_at = tx.now + context.upkeep.reconcile_every
-            state.watermark = tx.now
             return None
         state.reconciling_until = tx.now + LEASE
         state.reconcile_due_at = tx.now + context.upkeep.reconcile_every

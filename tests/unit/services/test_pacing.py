@@ -55,7 +55,7 @@ class Noted:
     def wait(self, connection_id: str, limit: CallLimit, *, patience: timedelta) -> None:
         self.asked.append((connection_id, limit, patience))
 
-    def place(self, connection_id: str, at_once: int):
+    def place(self, connection_id: str, at_once: int, *, patience: timedelta = FIRST_PATIENCE):
         raise NotImplementedError
 
 
@@ -65,3 +65,12 @@ def test_work_that_has_called_once_waits_longer_since_to_start_again_would_spend
     pace()
     pace()
     assert noted.asked == [("a", FAST, FIRST_PATIENCE), ("a", FAST, LATER_PATIENCE)]
+
+
+def test_a_place_is_given_only_where_a_slot_is_near():
+    pacer = LocalPacer()
+    pacer.wait("a", SLOW)
+    with pytest.raises(NoPlaceError), pacer.place("a", 3):
+        pytest.fail("its slot is an hour away")
+    with pacer.place("a", 3, patience=timedelta(hours=2)), pacer.place("b", 3):
+        pass
