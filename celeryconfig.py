@@ -108,6 +108,23 @@ beat_schedule = {
         }
         for _queue in _QUEUES
     },
+    # What changed without a webhook: each connection's own time says when it is due.
+    "reconcile": {
+        "task": "psa.reconcile",
+        "schedule": _timedelta(seconds=min(30, _settings.reconcile_interval_seconds)),
+        "options": {"expires": 60, "ignore_result": True},
+    },
+    # PSAs switch webhooks off without a word; an unsigned message may ask for a look sooner.
+    "check-registrations": {
+        "task": "psa.check_registration",
+        "schedule": _timedelta(seconds=60),
+        "options": {"expires": 60, "ignore_result": True},
+    },
+    "prune": {
+        "task": "maintenance.prune",
+        "schedule": _timedelta(days=1),
+        "options": {"expires": 3600, "ignore_result": True},
+    },
     "abandon-idle": {
         "task": "session.abandon_idle",
         "schedule": _timedelta(minutes=10),

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 
-from benchmarks import receiving, stepping, storming, turning, walling
+from benchmarks import pacing, receiving, stepping, storming, turning, walling
 from benchmarks.figures import Report, table
 from benchmarks.stage import Stage, stage
 
@@ -19,6 +20,7 @@ MEASURES: Mapping[str, Callable[[Stage, Report, int], None]] = {
     "turns": turning.measure,
     "walls": walling.measure,
     "storm": storming.measure,
+    "pacing": pacing.measure,
     # the last: what it stores is never interpreted
     "receiver": receiving.measure,
 }
@@ -30,12 +32,14 @@ def main() -> int:
     for name in [name for name in os.environ if name.startswith("TICKETWALK_")]:
         del os.environ[name]  # the caller's own servers are not to be measured
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
+    paced = partial(pacing.measure, pushes=given.pushes, calls_per_minute=given.calls_per_minute)
+    measures = {**MEASURES, "pacing": paced}
     report, machine, began = Report(), _machine(), time.monotonic()
     _say(_line(machine))
     with stage() as ready:
         for name in MEASURES if given.only is None else given.only:
             since = time.monotonic()
-            MEASURES[name](ready, report, given.rounds)
+            measures[name](ready, report, given.rounds)
             _say(f"{name}: {time.monotonic() - since:.0f} s")
     machine["seconds"] = round(time.monotonic() - began)
     machine["load_after"] = _load()
@@ -47,6 +51,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=_count, default=3, help="how often each pair is measured in turn")
     parser.add_argument("--only", choices=MEASURES, action="append", help="one measure; may be repeated")
+    parser.add_argument("--pushes", type=_count, default=pacing.PUSHES, help="of the measure pacing")
+    parser.add_argument(
+        "--calls-per-minute", type=_count, default=pacing.CALLS_PER_MINUTE, help="what its PSA allows"
+    )
     parser.add_argument("--json", action="store_true", help="the figures, with every round's, as JSON")
     return parser.parse_args()
 

@@ -78,6 +78,8 @@ class PsaTicket:
     """A ticket as the PSA has it now. Names, not ids, where the PSA shows both.
 
     `merged_into` is the id of the ticket that took this one's place, None where it stands for itself.
+    `version` is the one that `changed_since` lists for it as it is now; without it a reconcile cannot tell
+    a change that a webhook announced, and looks at it once more.
     """
 
     ticket_id: str
@@ -90,6 +92,7 @@ class PsaTicket:
     company: str | None = None
     assigned_to: str | None = None
     merged_into: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

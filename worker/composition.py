@@ -3,6 +3,7 @@
 from integrations.registry import PROVIDERS
 from worker.db.engine import make_engine
 from worker.db.unit_of_work import Publisher, UnitOfWork
+from worker.pace import SharedPacer
 from worker.services.context import Context
 from worker.services.vault import Vault
 from worker.settings import Settings
@@ -18,4 +19,7 @@ def build(settings: Settings, publisher: Publisher, *, pool_size: int = 5) -> Co
         note_max_wait=settings.note_max_wait,
         push_timing=settings.push_timing,
         allow_private_hosts=settings.allow_private_hosts,
+        upkeep=settings.upkeep,
+        public_url=settings.public_url,
+        pacer=SharedPacer(settings.broker),
     )

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from worker.domain.outbox import PushTiming
+from worker.domain.upkeep import Upkeep
 from worker.errors import ConfigurationError
 from worker.runtime.home import Home, default_home
 from worker.runtime.secret_key import secret_keys
@@ -54,6 +55,11 @@ def _fernet_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return keys
 
 
+#: A sender of Standard Webhooks repeats a message for days (the specification's example schedule ends after
+#: three); as long its key must be known. A week leaves a weekend's outage besides.
+MIN_KEPT_DAYS = 7
+
+
 class Settings(BaseSettings):
     """The settings. Durations are seconds in the environment and `timedelta` in the code."""
 
@@ -73,6 +79,11 @@ class Settings(BaseSettings):
     sending_lease_seconds: float = Field(120, gt=0, le=3_600)
     probe_after_seconds: float = Field(30, gt=0, le=3_600)
     deliveries_per_second: float = Field(1_000, gt=0, le=1_000_000)
+    reconcile_interval_seconds: float = Field(300, ge=10, le=86_400)
+    check_interval_seconds: float = Field(3_600, ge=60, le=604_800)
+    keep_deliveries_days: float = Field(30, ge=MIN_KEPT_DAYS, le=3_650)
+    keep_commands_days: float = Field(90, ge=MIN_KEPT_DAYS, le=3_650)
+    keep_pushes_days: float = Field(30, ge=MIN_KEPT_DAYS, le=3_650)
     allow_private_hosts: bool = False
     public_url: str = "http://127.0.0.1:8700"
     log_level: str = "INFO"
@@ -120,6 +131,17 @@ class Settings(BaseSettings):
         return PushTiming(
             sending_lease=timedelta(seconds=self.sending_lease_seconds),
             probe_after=timedelta(seconds=self.probe_after_seconds),
+        )
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """How often connections are looked after, and how long what is settled is kept."""
+        return Upkeep(
+            reconcile_every=timedelta(seconds=self.reconcile_interval_seconds),
+            check_every=timedelta(seconds=self.check_interval_seconds),
+            keep_deliveries=timedelta(days=self.keep_deliveries_days),
+            keep_commands=timedelta(days=self.keep_commands_days),
+            keep_pushes=timedelta(days=self.keep_pushes_days),
         )
 
     def keys(self) -> tuple[str, ...]:

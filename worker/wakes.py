@@ -8,20 +8,15 @@ lost runs out by itself, and the sweep does not ask for it.
 from collections.abc import Sequence
 from functools import cache
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
+
+from worker.redis_client import quick_client
 
 #: After this many seconds a flag is taken for one whose message was lost. The sweep is far earlier (2 s).
 FLAG_SECONDS = 10
-#: A flag that takes longer to set than this, in seconds, is not worth it: the wake-up is sent anyway.
-ANSWER_SECONDS = 1.0
 #: Header of the message that carries the lane to the task that receives it.
 LANE_HEADER = "ticketwalk_lane"
 _PREFIX = "ticketwalk:wake:"
-#: redis-py tries ten times with pauses, for seconds; without its flag a wake-up is simply sent.
-_ONCE = Retry(NoBackoff(), 0)
 _QUEUE_PREFIX = "ticketwalk:"
 
 
@@ -29,7 +24,7 @@ class Wakes:
     """The flags. Without Redis (another broker) every wake-up is sent."""
 
     def __init__(self, broker_url: str) -> None:
-        self._redis = _client(broker_url)
+        self._redis = quick_client(broker_url)
 
     def claim(self, lanes: Sequence[str]) -> list[bool]:
         """Return for each lane whether its wake-up is to be sent, in one round trip."""
@@ -68,14 +63,3 @@ class Wakes:
 def wakes(broker_url: str) -> Wakes:
     """Return this process's flags."""
     return Wakes(broker_url)
-
-
-def _client(broker_url: str) -> Redis | None:
-    if broker_url.startswith("redis+socket://"):
-        path = broker_url.removeprefix("redis+socket://").partition("?")[0]
-        return Redis(unix_socket_path=path, socket_timeout=ANSWER_SECONDS, retry=_ONCE)
-    if broker_url.startswith(("redis://", "rediss://")):
-        return Redis.from_url(
-            broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=_ONCE
-        )
-    return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from integrations.connectwise.api import MAX_PAGES, Api, too_many
-from integrations.connectwise.mapping import Changed
+from integrations.connectwise.mapping import Changed, stamp
 from integrations.errors import UnreachableError
 from integrations.ports import ChangedTicket
 
@@ -18,13 +18,13 @@ def changed_since(api: Api, moment: datetime) -> Iterator[ChangedTicket]:
     """
     since, number, seen = moment, 1, set[tuple[int, datetime]]()
     for _ in range(MAX_PAGES):
-        params = {"conditions": f"lastUpdated >= [{_stamp(since)}]", "orderBy": "lastUpdated asc"}
+        params = {"conditions": f"lastUpdated >= [{stamp(since)}]", "orderBy": "lastUpdated asc"}
         page, more = api.page(Changed, "/service/tickets", {**params, "fields": "id,_info", "page": number})
         for ticket in page:
             saved = _saved_at(ticket)
             if (ticket.id, saved) not in seen:
                 seen.add((ticket.id, saved))
-                yield ChangedTicket(str(ticket.id), _stamp(saved))
+                yield ChangedTicket(str(ticket.id), stamp(saved))
         if not more or not page:
             return
         last = _saved_at(page[-1])
@@ -36,8 +36,3 @@ def _saved_at(ticket: Changed) -> datetime:
     if ticket.info.last_updated is None:
         raise UnreachableError("ConnectWise listed a ticket without the time of its last change")
     return ticket.info.last_updated.astimezone(UTC)
-
-
-def _stamp(moment: datetime) -> str:
-    """Developer Guide, "Conditions": UTC in brackets."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

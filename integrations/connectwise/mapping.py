@@ -58,6 +58,7 @@ class Ticket(Record):
     owner: Reference | None = None
     resources: str | None = None
     closed_flag: bool = Field(default=False, alias="closedFlag")
+    info: Info = Field(default_factory=Info, alias="_info")
     #: Set once the ticket was merged into another (OpenAPI since 2019.1). `parentTicketId` is another thing:
     #: a child of a bundle lives on.
     merged_parent: Reference | None = Field(default=None, alias="mergedParentTicket")
@@ -126,7 +127,13 @@ def to_ticket(ticket: Ticket) -> PsaTicket:
         company=_name(ticket.company),
         assigned_to=_assigned(ticket),
         merged_into=str(merged.id) if merged and merged.id else None,
+        version=stamp(ticket.info.last_updated) if ticket.info.last_updated else None,
     )
+
+
+def stamp(moment: datetime) -> str:
+    """Return a time as ConnectWise takes it: UTC, whole seconds (Developer Guide, "Conditions")."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def to_note(note: Note, *, own_members: frozenset[str]) -> PsaNote:

@@ -104,6 +104,11 @@ def test_every_maintenance_task_runs_by_hand(service, acme):
         "outcome": "applied",
         "abandoned": 0,
     }
+    for task in ("psa.reconcile", "psa.check_registration", "maintenance.prune"):
+        assert service.run("enqueue", task, "--wait")["outcome"] == "applied"
+    connection = ["--connection", acme.standard]
+    reconciled = service.run("enqueue", "psa.reconcile", *connection, "--wait")
+    assert reconciled["reason"] == "standard brings its commands itself"
     flushed = service.run("enqueue", "notes.flush", "--session", session_id, "--wait")
     assert flushed["revision"] is None
 

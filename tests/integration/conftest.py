@@ -33,6 +33,7 @@ from worker.db.migrate import migrate
 from worker.db.models import (
     AccountRow,
     ConnectionRow,
+    ConnectionStateRow,
     FlowProposalRow,
     FlowRow,
     FlowVersionRow,
@@ -70,7 +71,7 @@ _EMPTY = """
     SET LOCAL session_replication_role = replica;
     DELETE FROM outbox; DELETE FROM audit_log; DELETE FROM note_draft; DELETE FROM walk_step;
     DELETE FROM note_tally; DELETE FROM l1_walk_session; DELETE FROM command; DELETE FROM delivery;
-    DELETE FROM ticket;
+    DELETE FROM ticket; DELETE FROM connection_state;
     DELETE FROM flow_version; DELETE FROM flow; DELETE FROM flow_proposal; DELETE FROM connection;
     DELETE FROM user_account; DELETE FROM account;
 """
@@ -316,6 +317,8 @@ class World:
                         rules={},
                     )
                 )
+                tx.session.flush()
+                tx.session.add(ConnectionStateRow(connection_id=row_id, account_id=made.account_id))
             tx.session.add(FlowRow(id=made.flow_id, account_id=made.account_id, name="VPN down"))
             tx.session.flush()
             tx.session.add(

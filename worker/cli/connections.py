@@ -1,5 +1,6 @@
 """`ticketwalk connection …`: an account's links to its PSAs."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +12,13 @@ from worker.cli.documents import read_file
 from worker.cli.operators import Operator, operator
 from worker.cli.output import AsJson, OfAccount, print_record, print_rows
 from worker.cli.session import context, settings
+from worker.db.models import ConnectionRow
 from worker.errors import Refusal
-from worker.services import accounts, lookup, routing
+from worker.services import accounts, lookup, registering, routing
+from worker.services.admission import calling
 from worker.services.connection_secrets import Change, change_secrets
+from worker.services.context import Context
+from worker.services.health import Health, every_health, health_of
 from worker.services.webhook_urls import masked_webhook_url, webhook_url
 
 app = typer.Typer(name="connection", help="An account's links to its PSAs.", no_args_is_help=True)
@@ -60,30 +65,73 @@ def list_all(account: OfAccount = None, as_json: AsJson = False) -> None:
     service = context()
     rows: list[dict[str, Any]] = [
         {
-            "id": str(row.id),
-            "account_id": str(row.account_id),
-            "name": row.name,
-            "provider": row.provider,
-            "base_url": row.base_url,
-            "webhook_url": masked_webhook_url(service, settings().public_url, row),
+            "id": str(health.connection.id),
+            "account_id": str(health.connection.account_id),
+            "name": health.connection.name,
+            "provider": health.connection.provider,
+            "base_url": health.connection.base_url,
+            "webhook_url": masked_webhook_url(service, settings().public_url, health.connection),
+            **_state(health),
         }
-        for row in accounts.list_connections(service, account)
+        for health in every_health(service, account)
     ]
     print_rows(rows, as_json=as_json, empty="no connections yet: ticketwalk connection add --help")
 
 
 @app.command("check")
-def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> None:
-    """Try a connection's credentials with a harmless read."""
+def check(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> int:
+    """Try the credentials, and show what is registered and what is wrong; exit 1 if anything is."""
     service = context()
-    with service.uow.begin(routing.account_of_connection(service, name)) as tx:
-        row = lookup.connection(tx, name)
-        link = accounts.open_link(service, row)
+    row = _named(service, name)
     try:
-        answer = service.providers[row.provider].client(link).check()
+        with calling(service, row):
+            answer = service.providers[row.provider].client(accounts.open_link(service, row)).check()
+        ids = [] if service.providers[row.provider].carries_commands else registering.look(service, row).ids
     except CallError as error:
         raise Refusal("unreachable", f"connection {row.name}: {error}") from None
-    print_record({"name": row.name, "provider": row.provider, "answer": answer}, as_json=as_json)
+    with service.uow.begin(row.account_id) as tx:
+        health = health_of(service, tx, row)
+    record = {"name": row.name, "provider": row.provider, "answer": answer, "registered": list(ids)}
+    print_record({**record, **_state(health)}, as_json=as_json)
+    return int(bool(health.problems))
+
+
+@app.command("register")
+def register(name: Annotated[str, typer.Argument(help="Name or id.")], as_json: AsJson = False) -> int:
+    """Have the PSA call this service: make the webhook, or arm it again. Safe to repeat."""
+    service = context()
+    row = _named(service, name)
+    try:
+        found = registering.register(service, row)
+    except CallError as error:
+        raise Refusal("unreachable", f"connection {row.name}: {error}") from None
+    record = {"name": row.name, "registered": list(found.ids), "problems": list(found.problems)}
+    print_record(record, as_json=as_json)
+    return int(bool(found.problems))
+
+
+def _named(service: Context, name: str) -> ConnectionRow:
+    with service.uow.begin(routing.account_of_connection(service, name)) as tx:
+        row = lookup.connection(tx, name)
+        _ = row.secrets  # loaded here, since the row outlives the transaction
+        return row
+
+
+def _state(health: Health) -> dict[str, Any]:
+    """Return how it goes with a connection: what `list` and `check` show alike."""
+    state = health.state
+    return {
+        "last_delivery_at": _time(state.last_delivery_at),
+        "reconciled_at": _time(state.reconciled_at),
+        "missed_webhooks": state.missed,
+        "paused_until": _time(health.paused_until),
+        "failures": state.failures,
+        "problems": list(health.problems),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
 
 
 @app.command("set-secret")

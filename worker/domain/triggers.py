@@ -7,8 +7,10 @@
       - when: {priority: "Priority 4*"}
         start: ignore
       - start: adhoc
-    on_resolve: {status: Resolved}
+    on_resolve: {status: Resolved, time: true, note: resolution}
     on_escalate: {status: Escalated}
+    on_psa_close: flag
+    limits: {calls_per_minute: 100}
 
 Patterns are shell patterns (`*`, `?`, `[abc]`) on the names the PSA shows; case does not matter.
 """
@@ -70,12 +72,34 @@ class Rule(BaseModel):
         return self
 
 
-class OnOutcome(BaseModel):
-    """What the ticket becomes in the PSA. No status: it is left as it is."""
+class OnEscalate(BaseModel):
+    """What the PSA is told at the end, beside the summary. No status: the ticket is left as it is.
+
+    `time`: the walk's measured time becomes a time entry.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: str | None = None
+    time: bool = False
+
+
+class OnResolve(OnEscalate):
+    """The same of a resolved walk, and where its summary stands. A hand-off is always internal."""
+
+    note: Literal["resolution", "internal", "customer"] = "resolution"
+
+
+#: What is done about an active walk when the PSA changes its ticket: nothing, say so once, or end the walk.
+Reaction = Literal["ignore", "flag", "abandon"]
+
+
+class Limits(BaseModel):
+    """How much of the PSA this service may use. Not given: what its provider says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calls_per_minute: int | None = Field(None, ge=1, le=100_000)
 
 
 class Rules(BaseModel):
@@ -84,8 +108,12 @@ class Rules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rules: list[Rule] = Field(default_factory=list)
-    on_resolve: OnOutcome = Field(default_factory=OnOutcome)
-    on_escalate: OnOutcome = Field(default_factory=OnOutcome)
+    on_resolve: OnResolve = Field(default_factory=OnResolve)
+    on_escalate: OnEscalate = Field(default_factory=OnEscalate)
+    on_psa_close: Reaction = "flag"
+    on_psa_merge: Reaction = "flag"
+    on_psa_reassign: Reaction = "flag"
+    limits: Limits = Field(default_factory=Limits)
 
     def first_fit(self, ticket: TicketFacts) -> Rule | None:
         """Return the first rule that fits, or None."""

@@ -99,6 +99,7 @@ class OutboxKind(StrEnum):
     """What an outbox entry tells the PSA."""
 
     NOTE = "note"
+    TIME = "time"
     STATUS = "status"
 
 

@@ -12,6 +12,7 @@ from worker.errors import TicketwalkError
 from worker.services.backlog import BacklogLine, backlog
 from worker.services.canary import ages
 from worker.services.context import Context
+from worker.services.health import Health, every_health
 from worker.services.notes.tally import Tally, tally
 
 DELIVERIES = Counter("ticketwalk_deliveries", "Webhook deliveries by outcome", ["provider", "outcome"])
@@ -29,11 +30,13 @@ class BacklogCollector(Collector):
             lines = backlog(self._context)
             canaries = ages(self._context)
             notes = tally(self._context)
+            connections = every_health(self._context)
         except (TicketwalkError, DBAPIError):
             return
         yield from _open_rows(lines)
         yield _canaries(canaries)
         yield from _notes(notes)
+        yield from _of_connections(connections)
 
 
 def _open_rows(lines: Sequence[BacklogLine]) -> Iterator[Metric]:
@@ -71,3 +74,27 @@ def _notes(notes: Tally) -> Iterator[Metric]:
 
 def _bound(milliseconds: int) -> str:
     return "+Inf" if milliseconds == LATER_MS else str(milliseconds / 1_000)
+
+
+def _of_connections(connections: Sequence[Health]) -> Iterator[Metric]:
+    """Yield how it goes with each connection, by its id; names are people's."""
+    labels = ["provider", "connection"]
+    silent = GaugeMetricFamily(
+        "ticketwalk_connection_silent_seconds",
+        "Time without a webhook although tickets changed; 0 where all is well",
+        labels=labels,
+    )
+    paused = GaugeMetricFamily("ticketwalk_connection_paused", "1 while nobody calls the PSA", labels=labels)
+    problems = GaugeMetricFamily(
+        "ticketwalk_connection_problems", "Problems that a person should look at", labels=labels
+    )
+    missed = CounterMetricFamily(
+        "ticketwalk_missed_webhooks", "Tickets that changed without a webhook", labels=labels
+    )
+    for one in connections:
+        names = [one.connection.provider, str(one.connection.id)]
+        silent.add_metric(names, one.silent.total_seconds() if one.silent else 0)
+        paused.add_metric(names, int(one.paused_until is not None))
+        problems.add_metric(names, len(one.problems))
+        missed.add_metric(names, one.state.missed)
+    yield from (silent, paused, problems, missed)

@@ -1,22 +1,24 @@
 """Accounts, their users, and their connections: what an engineer sets up once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import undefer
 
 from integrations.ports import Link
-from worker.db.models import AccountRow, ConnectionRow, UserRow
+from worker.db.models import AccountRow, ConnectionRow, ConnectionStateRow, UserRow
+from worker.domain.pace import FIRST_PATIENCE, CallLimit, hourly
 from worker.domain.text import check_name, storable_json
 from worker.domain.triggers import parse_rules
 from worker.domain.words import Role
 from worker.errors import Refusal
 from worker.services import routing
 from worker.services.context import Context
+from worker.services.pacing import LinkPace
 from worker.services.vault import Secrets
 
 
@@ -71,9 +73,10 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
     _check_names(new, provider.credential_names)
     if provider.needs_webhook_secret and not new.webhook_secrets:
         raise Refusal("invalid", f"{new.provider} signs its deliveries with a secret: give --webhook-secret")
-    if provider.carries_commands and new.rules:
+    if provider.carries_commands and new.rules and not _only_limits(new.rules):
         raise Refusal(
-            "invalid", f"{new.provider} deliveries say themselves what to start; they take no rules"
+            "invalid",
+            f"{new.provider} deliveries say themselves what to start; they take no rules but limits",
         )
     secrets = Secrets(new.credentials, new.webhook_secrets)
     try:
@@ -83,6 +86,7 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         raise Refusal("invalid", str(error)) from None
     account_id = routing.account_named(context, new.account)
     row = ConnectionRow(
+        id=uuid4(),
         account_id=account_id,
         provider=new.provider,
         name=new.name,
@@ -90,12 +94,25 @@ def add_connection(context: Context, new: NewConnection) -> UUID:
         secrets=context.vault.seal(secrets),
         rules=rules,
     )
-    return _insert(context, row, account_id, taken=f'the account has a connection "{new.name}" already')
+    # at first there is nothing to find: webhooks get their time, and a person theirs to register them
+    state = ConnectionStateRow(
+        connection_id=row.id,
+        account_id=account_id,
+        reconcile_due_at=func.now() + context.upkeep.reconcile_every,
+        check_due_at=func.now() + context.upkeep.check_every,
+    )
+    taken = f'the account has a connection "{new.name}" already'
+    return _insert(context, row, account_id, state, taken=taken)
 
 
-def open_link(context: Context, row: ConnectionRow) -> Link:
-    """Return the connection as its provider needs it, secrets opened."""
-    return link_of(context, row, context.vault.open(row.secrets))
+def open_link(context: Context, row: ConnectionRow, *, patience: timedelta = FIRST_PATIENCE) -> Link:
+    """Return the connection as its provider needs it, secrets opened, its calls paced.
+
+    `patience`: how long the work that it is for waits for its first call.
+    """
+    link = link_of(context, row, context.vault.open(row.secrets))
+    limit = _call_limit(context, row)
+    return replace(link, pace=LinkPace(context.pacer, link.connection_id, limit, patience=patience))
 
 
 def link_of(context: Context, row: ConnectionRow, secrets: Secrets) -> Link:
@@ -115,17 +132,15 @@ def list_users(context: Context, account: str | None) -> Sequence[UserRow]:
     return [row for tx in routing.each_account(context, account) for row in tx.session.scalars(query)]
 
 
-def list_connections(context: Context, account: str | None) -> Sequence[ConnectionRow]:
-    """Return the connections of one account, or of all; secrets stay sealed."""
-    query = select(ConnectionRow).order_by(ConnectionRow.name).options(undefer(ConnectionRow.secrets))
-    return [row for tx in routing.each_account(context, account) for row in tx.session.scalars(query)]
-
-
 def _refuse_unusable(what: str, name: str) -> None:
     try:
         check_name(what, name)
     except ValueError as error:
         raise Refusal("invalid", str(error)) from None
+
+
+def _only_limits(rules: Any) -> bool:
+    return isinstance(rules, Mapping) and rules.keys() <= {"limits"}
 
 
 def _check_names(new: NewConnection, expected: Sequence[str]) -> None:
@@ -144,12 +159,24 @@ def _link(connection_id: str, base_url: str, secrets: Secrets, context: Context)
     )
 
 
+def _call_limit(context: Context, row: ConnectionRow) -> CallLimit:
+    """What the connection's rules allow, or else its provider."""
+    allowed = parse_rules(row.rules).limits.calls_per_minute
+    return CallLimit(allowed) if allowed else hourly(context.providers[row.provider].calls_per_hour)
+
+
 def _insert(
-    context: Context, row: AccountRow | UserRow | ConnectionRow, account_id: UUID, *, taken: str
+    context: Context,
+    row: AccountRow | UserRow | ConnectionRow,
+    account_id: UUID,
+    *more: ConnectionStateRow,
+    taken: str,
 ) -> UUID:
     try:
         with context.uow.begin(account_id) as tx:
             tx.session.add(row)
+            tx.session.flush()  # what belongs to the row comes after it
+            tx.session.add_all(more)
     except IntegrityError as error:
         raise Refusal("taken", taken) from error
     return row.id

@@ -7,8 +7,9 @@ from datetime import timedelta
 from integrations.ports import Provider
 from worker.db.unit_of_work import UnitOfWork
 from worker.domain.outbox import PushTiming
-from worker.services.flights import Flights
+from worker.domain.upkeep import Upkeep
 from worker.services.notes.together import Together
+from worker.services.pacing import LocalPacer, Pacer
 from worker.services.vault import Vault
 
 
@@ -25,5 +26,8 @@ class Context:
     allow_private_hosts: bool = False
     #: How long a call by hand waits for its command's turn: longer than a dead worker's claim lasts.
     call_patience: timedelta = timedelta(seconds=5)
-    flights: Flights = field(default_factory=Flights)
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    #: Where the receiver is reached from outside: what a PSA is told to call.
+    public_url: str = "http://127.0.0.1:8700"
+    pacer: Pacer = field(default_factory=LocalPacer)
     together: Together = field(default_factory=Together)

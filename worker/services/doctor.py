@@ -14,6 +14,7 @@ from worker.db.models import TENANT_TABLES, ConnectionRow
 from worker.errors import TicketwalkError
 from worker.services import routing
 from worker.services.context import Context
+from worker.services.health import every_health
 from worker.settings import Settings
 
 #: One tested set: docs/adr/0003. redis-py outside kombu's range makes workers deaf without an error.
@@ -39,6 +40,7 @@ def examine(settings: Settings, context: Context, *, ping_broker: Callable[[], N
         _attempt("tenants", lambda: _tenants(context)),
         _attempt("redis", lambda: _broker(ping_broker)),
         _attempt("connections", lambda: _connections(context)),
+        _attempt("psa", lambda: _psas(context)),
         _versions(),
         _private_hosts(settings),
     ]
@@ -114,6 +116,16 @@ def _connections(context: Context) -> str:
             counts[provider] += 1
     listed = ", ".join(f"{count} {provider}" for provider, count in sorted(counts.items()))
     return f"{listed or 'none yet'}; every secret opens"
+
+
+def _psas(context: Context) -> str:
+    """Whether PSAs are called, and call; nobody is asked for it now."""
+    found = every_health(context)
+    wrong = [f"{one.connection.name}: {problem}" for one in found for problem in one.problems]
+    if wrong:
+        raise TicketwalkError("; ".join(wrong))
+    missed = sum(one.state.missed for one in found)
+    return f"none is paused or silent; {missed} webhooks missed in all"
 
 
 def _versions() -> Check:

@@ -1,15 +1,16 @@
 """Store deliveries: accepted means stored. Many at once share one commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from integrations.ports import Event, EventKind
 from worker.crash_points import Commit
-from worker.db.models import ConnectionRow, DeliveryRow
+from worker.db.models import ConnectionRow, ConnectionStateRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
@@ -51,10 +52,11 @@ def connection_by_id(context: Context, connection_id: UUID) -> ConnectionRow | N
         return row
 
 
-def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
+def store(context: Context, deliveries: Sequence[NewDelivery], *, announced: bool = True) -> list[Stored]:
     """Store deliveries in one transaction and wake workers for the new ones, in the given order.
 
-    Those of each account are written in that account; all of them share the commit.
+    Those of each account are written in that account; all of them share the commit. `announced`: they came as
+    webhooks, so their connections are not silent.
     """
     by_account: dict[UUID, list[NewDelivery]] = {}
     for delivery in deliveries:
@@ -66,6 +68,8 @@ def store(context: Context, deliveries: Sequence[NewDelivery]) -> list[Stored]:
             tx.turn_to(account_id)
             new |= _insert(tx, of_account)
             standing |= _standing(tx, of_account, new)
+            if announced:
+                _end_silence(tx, {delivery.connection_id for delivery in of_account})
         _hint_lanes(tx, deliveries, new)
         stored = []
         for delivery in deliveries:
@@ -110,6 +114,33 @@ def _standing(tx: Transaction, deliveries: Sequence[NewDelivery], new: Mapping[_
         tuple_(DeliveryRow.connection_id, DeliveryRow.dedupe_key).in_(keys)
     )
     return {(row[0], row[1]): row[2] for row in tx.session.execute(query)}
+
+
+#: How exactly it is known when a connection's last delivery came: a burst costs one update.
+KNOWN_WITHIN = timedelta(seconds=10)
+
+
+def _end_silence(tx: Transaction, connection_ids: Collection[UUID]) -> None:
+    """Note that webhooks come. A row that somebody holds is left alone: nobody waits for this."""
+    state = ConnectionStateRow
+    stale = (
+        select(state.connection_id)
+        .where(
+            state.connection_id.in_(connection_ids),
+            or_(
+                state.last_delivery_at.is_(None),
+                state.last_delivery_at < func.now() - KNOWN_WITHIN,
+                state.missed_since_delivery > 0,
+            ),
+        )
+        .with_for_update(skip_locked=True)
+    )
+    tx.session.execute(
+        update(state)
+        .where(state.connection_id.in_(stale.scalar_subquery()))
+        .values(last_delivery_at=func.now(), missed_since_delivery=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: Mapping[_Key, int]) -> None:

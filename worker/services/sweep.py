@@ -1,5 +1,7 @@
 """Hint again whatever Postgres says is open. Harmless twice, and by any number of schedulers.
 
+What needs a PSA that is paused is left until the pause is over, to the second.
+
 Each kind of work has one query over a partial index, bounded, and fair: each account's oldest come first in
 turn, so that a storm of one account does not bury another account's single event.
 """
@@ -101,6 +103,10 @@ _QUERIES: Mapping[str, str] = {
                 row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
             FROM heads JOIN delivery d ON d.id = heads.id
             WHERE d.next_attempt_at <= now() - :grace
+                AND (d.event_kind = 'command' OR NOT EXISTS (
+                    SELECT FROM connection_state s
+                    WHERE s.connection_id = d.connection_id AND s.paused_until > now()
+                ))
         ) lanes WHERE turn <= :account_limit ORDER BY turn, id LIMIT :limit
     """,
     # a command that waits for its number holds nobody behind it
@@ -133,10 +139,14 @@ _QUERIES: Mapping[str, str] = {
                 SELECT id, account_id, ticket_id, session_id FROM outbox
                 WHERE account_id = a.id AND state IN ('pending', 'sending', 'unknown')
                     AND next_attempt_at <= now() - :grace AND NOT EXISTS (
+                        SELECT FROM connection_state s
+                        WHERE s.connection_id = outbox.connection_id AND s.paused_until > now()
+                    ) AND NOT EXISTS (
                         SELECT FROM outbox earlier
                         WHERE earlier.ticket_id = outbox.ticket_id AND earlier.id < outbox.id
                             AND (earlier.state IN ('pending', 'sending', 'unknown')
-                                OR (earlier.state = 'parked' AND earlier.session_id = outbox.session_id))
+                                OR (earlier.state = 'parked' AND earlier.session_id = outbox.session_id
+                                    AND earlier.kind <> 'time'))
                     )
                 ORDER BY id LIMIT :account_limit
             ) o JOIN ticket t ON t.id = o.ticket_id

@@ -179,6 +179,7 @@ def push_line(row: OutboxRow) -> dict[str, Any]:
 def _audit_line(row: AuditRow) -> dict[str, Any]:
     return {
         "action": row.action,
+        "detail": row.detail,
         "actor_user_id": _text(row.actor_user_id),
         "acting_as": row.acting_as,
         "at": _time(row.at),

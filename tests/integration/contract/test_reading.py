@@ -99,6 +99,13 @@ def test_changed_tickets_are_listed_once_with_a_version(psa):
     assert psa.changed(datetime.now(UTC) + timedelta(hours=1)) == {}
 
 
+def test_a_ticket_shows_the_version_that_is_listed_for_it_or_none(psa):
+    """With another one a reconcile would file each change again, or miss one."""
+    ticket_id = psa.stand_in.create_ticket()
+    psa.stand_in.add_note(ticket_id, "rebooted")
+    assert psa.client.ticket(ticket_id).version in {None, psa.changed(long_ago())[ticket_id].version}
+
+
 @pytest.mark.parametrize("change", ["note", "status"])
 def test_a_change_is_listed_with_another_version(psa, change, until):
     ticket_id = psa.stand_in.create_ticket()

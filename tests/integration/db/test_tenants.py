@@ -34,7 +34,10 @@ ROUTED = {
     "l1_walk_session": {"id", "account_id", "ticket_id", "status", "started_at", "last_step_at"},
     "note_draft": {"session_id", "account_id", "first_dirty_at", "due_at"},
     "note_tally": {"account_id", "late_within_ms", "writes", "saves", "late_seconds"},
-    "outbox": {"id", "account_id", "ticket_id", "session_id", "state", "next_attempt_at", "created_at"},
+    "connection_state": {
+        *("connection_id", "account_id", "paused_until", "failures", "reconcile_due_at", "check_due_at"),
+    },
+    "outbox": {"id", "account_id", "connection_id", "ticket_id", "session_id", "state", "next_attempt_at", "created_at"},
     "ticket": {"id", "external_id"},
 }
 TABLES = sorted(TENANT_TABLES)

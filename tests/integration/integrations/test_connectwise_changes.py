@@ -93,3 +93,11 @@ def test_a_list_that_is_cut_off_is_unreachable(simulator, client, clock):
     simulator.fault("status", status=200, body=[{"id": 7, "_info": {}}])
     with pytest.raises(UnreachableError, match="without the time"):
         list(client.changed_since(NOON))
+
+
+def test_a_ticket_shows_the_version_that_is_listed_for_it(simulator, client, clock):
+    (ticket_id,) = made(simulator, clock, 1)
+    clock.tick()
+    simulator.add_note(ticket_id, "rebooted")
+    (listed,) = client.changed_since(NOON)
+    assert client.ticket(ticket_id).version == listed.version

@@ -38,6 +38,7 @@ def changed(world, ticket="100"):
 
 def make_due(world):
     world.rows("UPDATE delivery SET next_attempt_at = now() WHERE state = 'pending'")
+    world.rows("UPDATE connection_state SET paused_until = now() - interval '1 second'")
 
 
 def walk_notes(world):

@@ -28,6 +28,7 @@ def entry(world, outbox_id, columns="state, reason, attempts"):
 
 def make_due(world):
     world.rows("UPDATE outbox SET next_attempt_at = now() - interval '1 second' WHERE state <> 'sent'")
+    world.rows("UPDATE connection_state SET paused_until = now() - interval '1 second'")
 
 
 def test_a_summary_is_sent_once_and_then_its_status(world, closed):

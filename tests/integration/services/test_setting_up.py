@@ -1,15 +1,19 @@
 """Accounts, users, connections and flows: what an engineer sets up once."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
+from worker.db.models import ConnectionRow
+from worker.domain.pace import CallLimit
 from worker.domain.words import Role
 from worker.errors import ConfigurationError
-from worker.services import accounts, flows
+from worker.services import accounts, flows, health
+from worker.services.pacing import NoPlaceError
 from worker.services.vault import Secrets, Vault
 
 pytestmark = pytest.mark.integration
@@ -86,6 +90,62 @@ def test_a_connections_secrets_are_sealed(world):
     assert world.context.vault.open(sealed) == Secrets({"public_key": "s3cret"}, ("whsec_x",))
 
 
+def test_a_new_connection_is_reconciled_from_its_beginning_and_not_at_once(world):
+    connection_id = accounts.add_connection(world.context, NEW)
+    assert world.one(
+        "SELECT s.watermark = c.created_at, s.reconcile_due_at > now() + interval '4 minutes',"
+        " s.check_due_at > now() + interval '59 minutes' FROM connection_state s"
+        " JOIN connection c ON c.id = s.connection_id WHERE c.id = :id",
+        id=connection_id,
+    ) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ({"limits": {"calls_per_minute": "100"}}, None),
+        ({"limits": {"calls_per_minute": 0}}, "invalid"),
+        ({"limits": {"calls_per_minute": "many"}}, "invalid"),
+        ({"on_psa_close": "explode"}, "invalid"),
+        ({"on_psa_close": "abandon", "on_psa_merge": "ignore", "on_psa_reassign": "flag"}, None),
+        ({"on_resolve": {"time": "true", "note": "customer"}}, None),
+        ({"on_escalate": {"note": "customer"}}, "invalid"),
+    ],
+)
+def test_rules_are_checked_when_they_are_given(world, rules, code):
+    new = replace(NEW, rules=rules)
+    if code is None:
+        assert accounts.add_connection(world.context, new)
+    else:
+        refuses(world, code, partial(accounts.add_connection, new=new))
+
+
+@pytest.mark.parametrize(
+    ("rules", "per_minute"), [({}, 50), ({"limits": {"calls_per_minute": 7}}, 7)], ids=["provider", "rules"]
+)
+def test_a_link_is_paced_by_its_rules_or_else_by_its_provider(world, rules, per_minute):
+    world.provider.calls_per_hour = 3_000
+    connection_id = accounts.add_connection(world.context, replace(NEW, rules=rules))
+    with world.context.uow.begin(world.home_tenant.account_id) as tx:
+        link = accounts.open_link(world.context, tx.session.get_one(ConnectionRow, connection_id))
+    link.pace()
+    with pytest.raises(NoPlaceError), world.context.pacer.place(str(connection_id), 1, patience=timedelta(0)):
+        pytest.fail("the next slot is later")
+    slot = CallLimit(per_minute).interval
+    with world.context.pacer.place(str(connection_id), 1, patience=slot):
+        pass
+
+
+def test_a_sender_of_commands_takes_no_rules_but_limits(world):
+    standard = replace(NEW, provider="standard", rules={"limits": {"calls_per_minute": 5}})
+    assert accounts.add_connection(world.context, standard)
+    refuses(
+        world,
+        "invalid",
+        partial(accounts.add_connection, new=replace(standard, name="x", rules={"on_psa_close": "flag"})),
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -118,8 +178,8 @@ def test_listings_are_of_one_account_or_of_all(world):
     context = world.context
     assert [row.name for row in accounts.list_accounts(context)] == ["Acme", "Rival"]
     assert (len(accounts.list_users(context, None)), len(accounts.list_users(context, "Rival"))) == (8, 4)
-    assert len(accounts.list_connections(context, None)) == 4
-    assert {row.name for row in accounts.list_connections(context, "Rival")} == {
+    assert len(health.every_health(context)) == 4
+    assert {line.connection.name for line in health.every_health(context, "Rival")} == {
         *("Rival connectwise", "Rival standard"),
     }
     assert [line.name for line in flows.list_flows(context, "Rival")] == ["VPN down"]

@@ -5,7 +5,7 @@ from worker.db.models.base import Base
 from worker.db.models.canary import CanaryRow
 from worker.db.models.flows import FlowProposalRow, FlowRow, FlowVersionRow
 from worker.db.models.queue import CommandRow, DeliveryRow, OutboxRow
-from worker.db.models.tenancy import AccountRow, ConnectionRow, UserRow
+from worker.db.models.tenancy import AccountRow, ConnectionRow, ConnectionStateRow, UserRow
 from worker.db.models.walks import NoteDraftRow, NoteTallyRow, SessionRow, StepRow, TicketRow
 
 #: Every table whose rows belong to an account.
@@ -19,6 +19,7 @@ __all__ = [
     "CanaryRow",
     "CommandRow",
     "ConnectionRow",
+    "ConnectionStateRow",
     "DeliveryRow",
     "FlowProposalRow",
     "FlowRow",

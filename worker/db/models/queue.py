@@ -12,7 +12,11 @@ from worker.domain.words import CommandState, DeliveryState, OutboxKind, OutboxS
 
 
 class DeliveryRow(Base):
-    """One authentic HTTP POST, kept as raw bytes. `lane` groups deliveries that are interpreted in order."""
+    """One authentic HTTP POST, kept as raw bytes, or a change that a reconcile found.
+
+    `lane` groups deliveries that are interpreted in order. `seen_version` is the ticket's version that the
+    PSA showed when it was asked because of this delivery.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -22,6 +26,13 @@ class DeliveryRow(Base):
         Index("ix_delivery_lane", "connection_id", "lane", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_open", "account_id", "id", postgresql_where=text("state = 'pending'")),
         Index("ix_delivery_kept", "id", postgresql_where=text("state IN ('refused', 'parked')")),
+        Index(
+            "ix_delivery_seen",
+            "connection_id",
+            "external_ticket_id",
+            "seen_version",
+            postgresql_where=text("seen_version IS NOT NULL"),
+        ),
     )
 
     id: Mapped[BigKey]
@@ -31,6 +42,7 @@ class DeliveryRow(Base):
     lane: Mapped[str]
     event_kind: Mapped[str]
     external_ticket_id: Mapped[str | None]
+    seen_version: Mapped[str | None]
     body: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PENDING.value)
     reason: Mapped[str | None]
@@ -89,7 +101,8 @@ class OutboxRow(Base):
     """One thing to tell the PSA. `request_body` is the exact bytes, committed before they are sent.
 
     `sending_at` is set while it may have been sent: from before the call until the PSA definitely said no.
-    `lost_answers` counts the times that nobody could say whether it was.
+    `lost_answers` counts the times that nobody could say whether it was. From `emptied_at` on it no longer
+    says what was told.
     """
 
     __tablename__ = "outbox"
@@ -108,6 +121,12 @@ class OutboxRow(Base):
         ),
         Index("ix_outbox_lane", "ticket_id", "id"),
         Index("ix_outbox_kept", "id", postgresql_where=text("state = 'parked'")),
+        Index(
+            "ix_outbox_full",
+            "account_id",
+            "id",
+            postgresql_where=text("state IN ('sent', 'discarded') AND emptied_at IS NULL"),
+        ),
     )
 
     id: Mapped[BigKey]
@@ -131,3 +150,4 @@ class OutboxRow(Base):
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     external_id: Mapped[str | None]
+    emptied_at: Mapped[datetime | None]

@@ -1,11 +1,14 @@
 """Accounts, their users, and their connections to PSAs."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from worker.db.models.base import Account, Base, Now, UuidKey, one_of, referable
+from worker.db.models.base import Account, Base, Now, UuidKey, one_of, referable, same_account
 from worker.domain.words import Role
 
 
@@ -52,3 +55,33 @@ class ConnectionRow(Base):
     secrets: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     rules: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[Now]
+
+
+class ConnectionStateRow(Base):
+    """How it goes with a connection just now; one row for each, made with it.
+
+    While `paused_until` is ahead nobody calls the PSA; `failures` counts those in a row. `watermark`: every
+    change up to then was looked at. `missed` counts tickets that changed without a webhook, of all time and
+    since the last one came. `problems` are plain sentences for a person.
+    """
+
+    __tablename__ = "connection_state"
+    __table_args__ = (same_account("connection_id", "connection"),)
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[Account]
+    paused_until: Mapped[datetime | None]
+    pause_reason: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
+    watermark: Mapped[Now]
+    reconcile_due_at: Mapped[Now]
+    reconciling_until: Mapped[datetime | None]
+    reconciled_at: Mapped[datetime | None]
+    reconcile_problem: Mapped[str | None]
+    missed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    missed_since_delivery: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    last_delivery_at: Mapped[datetime | None]
+    registered_at: Mapped[datetime | None]
+    check_due_at: Mapped[Now]
+    checked_at: Mapped[datetime | None]
+    problems: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))

@@ -24,7 +24,8 @@ class TicketRow(Base):
     """One ticket of one account: the lane in which commands keep their order.
 
     `next_position` is only ever taken under this row's lock, so positions become visible in order.
-    `external_id` is the PSA's id, or the account's own for an internal ticket.
+    `external_id` is the PSA's id, or the account's own for an internal ticket. `psa_closed` and
+    `psa_assigned_to` are what the PSA showed last, to know a change by; null where it was not asked yet.
     """
 
     __tablename__ = "ticket"
@@ -59,6 +60,8 @@ class TicketRow(Base):
     status: Mapped[str] = mapped_column(server_default=TicketStatus.OPEN.value)
     next_position: Mapped[int] = mapped_column(BigInteger, server_default="1")
     note_cursor: Mapped[str | None]
+    psa_closed: Mapped[bool | None]
+    psa_assigned_to: Mapped[str | None]
     created_at: Mapped[Now]
 
 

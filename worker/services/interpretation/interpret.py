@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import takewhile
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
-from sqlalchemy.orm.interfaces import ORMOption
 
 from integrations.errors import CallError, ThrottledError
 from worker.crash_points import Commit, CrashPoint, reach
@@ -21,27 +19,19 @@ from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.errors import Refusal
 from worker.services import routing
+from worker.services.admission import heard
 from worker.services.context import Context
-from worker.services.interpretation import carried, refetched
+from worker.services.interpretation import carried, claims, refetched
 from worker.services.interpretation.carried import Carried
+from worker.services.interpretation.claims import MAX_ATTEMPTS, Claim
 from worker.services.interpretation.meaning import Meaning
+from worker.services.pacing import NoPlaceError
 
 log = structlog.get_logger()
 
-#: Deliveries interpreted in one turn; the rest is hinted for, so that one busy sender starves nobody.
-TURN_LIMIT = 100
-#: Deliveries taken at once, by how often the oldest was tried before: fewer each time, in the end one alone.
-#: A body that kills its worker then takes nobody with it; and a hundred healthy ones whose worker was killed
-#: need not come through one by one, while everything behind them in the lane waits.
-BATCH_LIMITS = (TURN_LIMIT, 20, 5, 1)
-#: Tries before a person is asked. With the back-off of at most 10 minutes that is over an hour of outage.
-MAX_ATTEMPTS = 14
-#: How long deliveries are left to the worker that claimed them; a killed worker costs this much. Without it
-#: every sweep would put one more worker on a PSA that is slow to answer, each spending an attempt. A little
-#: over the time-outs of one read (`integrations.http.READ_LIMITS`); a fetch that takes longer is repeated.
-FETCH_LEASE = timedelta(seconds=15)
-#: The same where nothing is fetched: one transaction, that waits for nobody but its own lane.
-READ_LEASE = timedelta(seconds=5)
+#: One of so many lanes that are due is woken when a call is over: workers that end at the same moment wake
+#: different ones.
+WOKEN_FROM = 20
 #: Wait before the PSA is asked again where what it showed was overtaken.
 LOOK_AGAIN = timedelta(seconds=1)
 
@@ -54,38 +44,32 @@ class Interpreted:
     commands: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What the order needs to know of a pending delivery."""
-
-    delivery_id: int
-    attempts: int
-    due: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The deliveries of one turn, an attempt counted on each."""
-
-    connection: ConnectionRow
-    lane: str
-    delivery_ids: Sequence[int]
-
-
 def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) -> Interpreted:
     """Interpret all that is pending in the delivery's lane. Safe to run twice and at the same time.
 
     Without an account the delivery's own is found out; with one, a delivery of another is refused.
     """
     account_id = account_id or routing.account_of(context, DeliveryRow, delivery_id)
-    claim = _claim(context, account_id, delivery_id)
+    connection = _connection_of(context, account_id, delivery_id)
+    provider = context.providers[connection.provider]
+    if provider.carries_commands:
+        claim = claims.claim(context, connection, delivery_id)
+        return _in_order(context, claim) if claim else Interpreted()
+    try:
+        with context.pacer.place(str(connection.id), provider.calls_at_once):
+            return _ask(context, connection, delivery_id)
+    except NoPlaceError:
+        # who has a place wakes another lane when it is done; the sweep covers it
+        return Interpreted()
+
+
+def _ask(context: Context, connection: ConnectionRow, delivery_id: int) -> Interpreted:
+    """Ask the PSA what the lane's deliveries are about, and file what it shows."""
+    claim = claims.claim(context, connection, delivery_id)
     if claim is None:
         return Interpreted()
-    if context.providers[claim.connection.provider].carries_commands:
-        return _in_order(context, claim)
     try:
-        with context.flights.enter(claim.connection.id):
-            facts = refetched.fetch(context, claim.connection, claim.lane)
+        facts = refetched.fetch(context, connection, claim.lane)
     except CallError as error:
         _again_later(context, claim, error)
         return Interpreted()
@@ -93,55 +77,14 @@ def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) ->
     return _file_facts(context, claim, facts)
 
 
-def _claim(context: Context, account_id: UUID, delivery_id: int) -> Claim | None:
-    """Count an attempt first: a delivery that kills its worker is parked, not looped.
-
-    The oldest decides for its lane: while it is claimed or waits for its next try, so do those behind it.
-    """
-    with context.uow.begin(account_id, at=Commit.INTERPRETATION_CLAIM) as tx:
+def _connection_of(context: Context, account_id: UUID, delivery_id: int) -> ConnectionRow:
+    with context.uow.begin(account_id) as tx:
         delivery = tx.session.get(DeliveryRow, delivery_id)
         if delivery is None:
             raise routing.unknown(DeliveryRow, delivery_id)
-        _lock_lane(tx, delivery.connection_id, delivery.lane)
-        _park_spent(tx, delivery)
         connection = tx.session.get_one(ConnectionRow, delivery.connection_id)
         _ = connection.secrets  # loaded here, since the row outlives the transaction
-        carries_commands = context.providers[connection.provider].carries_commands
-        ids = _due_from_head(tx, delivery, one_by_one=carries_commands)
-        if not ids:
-            return None
-        tx.session.execute(
-            update(DeliveryRow)
-            .where(DeliveryRow.id.in_(ids))
-            .values(
-                attempts=DeliveryRow.attempts + 1,
-                next_attempt_at=tx.now + (READ_LEASE if carries_commands else FETCH_LEASE),
-            )
-        )
-        return Claim(connection, delivery.lane, ids)
-
-
-def _lock_lane(tx: Transaction, connection_id: UUID, lane: str) -> None:
-    """Two workers on one lane claim and interpret in turn, so that its order holds."""
-    tx.session.execute(
-        select(func.pg_advisory_xact_lock(func.hashtextextended(f"{connection_id}:{lane}", 0)))
-    )
-
-
-def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) -> list[int]:
-    """Return the ids to interpret now. `one_by_one`: bodies that failed their worker come in ever smaller
-    batches; where the PSA is asked instead, one answer is good for all of the lane.
-    """
-    query = (
-        select(DeliveryRow.id, DeliveryRow.attempts, DeliveryRow.next_attempt_at <= func.clock_timestamp())
-        .where(*_pending_in(delivery))
-        .order_by(DeliveryRow.id)
-        .limit(TURN_LIMIT)
-    )
-    due = list(takewhile(lambda delivery: delivery.due, (Waiting(*row) for row in tx.session.execute(query))))
-    if one_by_one and due:
-        due = due[: BATCH_LIMITS[min(due[0].attempts, len(BATCH_LIMITS) - 1)]]
-    return [delivery.delivery_id for delivery in due]
+        return connection
 
 
 def _in_order(context: Context, claim: Claim) -> Interpreted:
@@ -167,10 +110,9 @@ def _interpreting(context: Context, claim: Claim) -> AbstractContextManager[Tran
 
 
 def _carried(tx: Transaction, claim: Claim) -> list[Carried]:
-    _lock_lane(tx, claim.connection.id, claim.lane)
-    return [
-        carried.read(claim.connection, row) for row in _still_pending(tx, claim, undefer(DeliveryRow.body))
-    ]
+    claims.lock_lane(tx, claim.connection.id, claim.lane)
+    rows = claims.still_pending(tx, claim, undefer(DeliveryRow.body))
+    return [carried.read(claim.connection, row) for row in rows]
 
 
 def _file_carried(
@@ -192,11 +134,19 @@ def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Inter
     """File what the PSA showed. Two workers file the same keys, so the second one files nothing."""
     with context.uow.begin(claim.connection.account_id, at=Commit.INTERPRETATION) as tx:
         meaning = _meaning_of(tx, claim, facts)
-        rows = _still_pending(tx, claim)
+        rows = claims.still_pending(tx, claim)
         for row in rows:
             _mark(tx, row, meaning)
+            row.seen_version = facts.version if meaning.state is not DeliveryState.PENDING else None
         _hint_rest(context, tx, claim)
+        _hint_another_lane(tx, claim)
+        _take_in(tx, claim, None)
     return Interpreted(len(rows), meaning.commands)
+
+
+def _take_in(tx: Transaction, claim: Claim, error: CallError | None) -> None:
+    assert claim.admission is not None  # only who was admitted has asked
+    heard(tx, claim.admission, error)
 
 
 def _meaning_of(tx: Transaction, claim: Claim, facts: refetched.Facts) -> Meaning:
@@ -206,13 +156,6 @@ def _meaning_of(tx: Transaction, claim: Claim, facts: refetched.Facts) -> Meanin
             return refetched.file_facts(tx, claim.connection, facts)
     except Refusal as refusal:
         return Meaning(DeliveryState.REFUSED, refusal.sentence)
-
-
-def _still_pending(tx: Transaction, claim: Claim, *options: ORMOption) -> Sequence[DeliveryRow]:
-    query = select(DeliveryRow).where(
-        DeliveryRow.id.in_(claim.delivery_ids), DeliveryRow.state == DeliveryState.PENDING
-    )
-    return tx.session.scalars(query.order_by(DeliveryRow.id).options(*options)).all()
 
 
 def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:
@@ -247,10 +190,34 @@ def _hint_rest(context: Context, tx: Transaction, claim: Claim) -> None:
         )
 
 
+def _hint_another_lane(tx: Transaction, claim: Claim) -> None:
+    """Give this call's place to another ticket of the connection: none is idle until the next sweep."""
+    due = (
+        select(DeliveryRow.id, DeliveryRow.external_ticket_id)
+        .where(
+            DeliveryRow.account_id == claim.connection.account_id,
+            DeliveryRow.connection_id == claim.connection.id,
+            DeliveryRow.lane != claim.lane,
+            DeliveryRow.state == DeliveryState.PENDING,
+            DeliveryRow.next_attempt_at <= func.now(),
+        )
+        .order_by(DeliveryRow.id)
+        .limit(WOKEN_FROM)
+        .subquery()
+    )
+    for delivery_id, ticket in tx.session.execute(select(due).order_by(func.random()).limit(1)):
+        tx.hint(
+            "delivery.interpret",
+            delivery_id=delivery_id,
+            account_id=str(claim.connection.account_id),
+            ticket=ticket,
+        )
+
+
 def _again_later(context: Context, claim: Claim, error: CallError) -> None:
     """The PSA could not be asked: the lane waits. Being told to wait spends no attempt."""
     with context.uow.begin(claim.connection.account_id) as tx:
-        for row in _still_pending(tx, claim):
+        for row in claims.still_pending(tx, claim):
             throttled = isinstance(error, ThrottledError)
             wait: timedelta = (
                 error.retry_after if isinstance(error, ThrottledError) else backoff(row.attempts)
@@ -260,25 +227,5 @@ def _again_later(context: Context, claim: Claim, error: CallError) -> None:
             row.next_attempt_at = tx.now + wait
             if row.attempts >= MAX_ATTEMPTS:
                 row.state = DeliveryState.PARKED.value
+        _take_in(tx, claim, error)
     log.warning("psa not asked", connection_id=str(claim.connection.id), lane=claim.lane, reason=str(error))
-
-
-def _park_spent(tx: Transaction, delivery: DeliveryRow) -> None:
-    tx.session.execute(
-        update(DeliveryRow)
-        .where(
-            *_pending_in(delivery),
-            DeliveryRow.attempts >= MAX_ATTEMPTS,
-            DeliveryRow.next_attempt_at <= func.now(),  # before that, its last attempt may still be running
-        )
-        .values(state=DeliveryState.PARKED.value, reason="its worker died or failed every time it was tried")
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _pending_in(delivery: DeliveryRow) -> tuple[ColumnElement[bool], ...]:
-    return (
-        DeliveryRow.connection_id == delivery.connection_id,
-        DeliveryRow.lane == delivery.lane,
-        DeliveryRow.state == DeliveryState.PENDING,
-    )

@@ -25,6 +25,7 @@ from worker.services import lookup
 from worker.services.accounts import open_link
 from worker.services.context import Context
 from worker.services.filing import NewCommand, Place, file, find_place
+from worker.services.interpretation import ticket_changes
 from worker.services.interpretation.meaning import Meaning
 from worker.services.interpretation.typed import NOTHING_TYPED, Typed, newer, standing_notes
 
@@ -37,6 +38,11 @@ class Facts:
     ticket: PsaTicket | None
     notes: Sequence[PsaNote] = ()
     typed: Typed = NOTHING_TYPED
+
+    @property
+    def version(self) -> str | None:
+        """The ticket's version as a reconcile lists it; None where the PSA shows none."""
+        return self.ticket.version if self.ticket else None
 
 
 def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Facts:
@@ -66,8 +72,10 @@ def file_facts(tx: Transaction, connection: ConnectionRow, facts: Facts) -> Mean
     active = next((session for session in sessions if session.status == SessionStatus.ACTIVE), None)
     if facts.ticket is None:
         return _gone(tx, connection, facts, active)
-    if active is not None:
-        return _go_on(tx, connection, facts, active)
+    if row is not None and active is not None:
+        return _go_on(tx, connection, facts, row, active)
+    if row is not None:
+        ticket_changes.remember(row, facts.ticket)
     if sessions:
         return Meaning(DeliveryState.IGNORED, "the ticket's walk is over")
     if facts.ticket.closed:
@@ -125,16 +133,27 @@ def _start_again(
     return Meaning(DeliveryState.IGNORED, "the ticket's walk is about to start")
 
 
-def _go_on(tx: Transaction, connection: ConnectionRow, facts: Facts, session: SessionRow) -> Meaning:
-    """Notes that people typed in the ticket belong to the ad-hoc walk of it."""
-    place = find_place(tx, Request(session=session.id))
+def _go_on(
+    tx: Transaction, connection: ConnectionRow, facts: Facts, row: TicketRow, session: SessionRow
+) -> Meaning:
+    """Notes that people typed in the ticket belong to the ad-hoc walk of it; what became of it may end it."""
     assert facts.ticket is not None  # a ticket that is gone does not go on
-    _remember(tx, place, facts.ticket, facts.notes)
-    if session.kind != SessionKind.ADHOC:
-        return Meaning(DeliveryState.IGNORED, "nothing new for the walk")
-    if facts.typed.listed is not None and _standing(tx, place).standing != facts.typed.standing:
+    place = find_place(tx, Request(session=session.id))
+    # before anything of it is remembered
+    if facts.typed.listed is not None and standing_notes(tx, row).standing != facts.typed.standing:
         return Meaning(DeliveryState.PENDING, "the walk's notes changed while the PSA was asked")
-    return _filed(tx, place, [*_changed_notes(connection, facts), *_typed_notes(connection, facts)])
+    noticed = ticket_changes.notice(tx, connection, row, facts.ticket, session)
+    _remember(tx, place, facts.ticket, facts.notes)
+    commands: list[NewCommand] = []
+    if session.kind == SessionKind.ADHOC:
+        commands = [*_changed_notes(connection, facts), *_typed_notes(connection, facts)]
+    if noticed is not None and noticed.ends_walk:
+        request = Abandon(session=session.id, reason=noticed.sentence)
+        key = _key(connection, facts, f"{noticed.change}:{session.id}")
+        commands.append(NewCommand(key, CommandType.ABANDON, request))
+    if noticed is not None and not commands:
+        return Meaning(DeliveryState.IGNORED, f"{noticed.sentence}; the walk goes on")
+    return _filed(tx, place, commands)
 
 
 def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
@@ -148,10 +167,6 @@ def _typed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
         for note in facts.notes
         if note.author and not note.own and not marked(note.text)
     ]
-
-
-def _standing(tx: Transaction, place: Place) -> Typed:
-    return standing_notes(tx, tx.session.get_one(TicketRow, place.lane.ticket_id))
 
 
 def _changed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
@@ -196,6 +211,7 @@ def _remember(tx: Transaction, place: Place, ticket: PsaTicket, notes: Sequence[
     """Keep the ticket's title for the summary, and how far its notes were read."""
     row = tx.session.get_one(TicketRow, place.lane.ticket_id)
     row.summary = made_storable(ticket.summary)
+    ticket_changes.remember(row, ticket)
     if notes:
         row.note_cursor = notes[-1].note_id
 

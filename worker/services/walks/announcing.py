@@ -8,22 +8,18 @@ from integrations.ports import NotePurpose
 from worker.db.models import ConnectionRow, OutboxRow, SessionRow, UserRow
 from worker.domain.marker import split_text
 from worker.domain.summary import WalkReport, summary_text
-from worker.domain.triggers import parse_rules
+from worker.domain.time_entry import time_spent, time_text
+from worker.domain.triggers import OnEscalate, parse_rules
 from worker.domain.words import OutboxKind, SessionStatus, TicketKind
 from worker.services.walks.report import report_of, walked_path
 from worker.services.walks.scene import Scene
 
 #: Room for a part's number and its marker, in characters: "(10/12) [tw:7c1f9e2a]\n".
 _PART_HEADER = 40
-_PURPOSES = {
-    SessionStatus.RESOLVED: NotePurpose.RESOLUTION,
-    SessionStatus.ESCALATED: NotePurpose.HANDOFF,
-    SessionStatus.ABANDONED: NotePurpose.INTERNAL,
-}
 
 
 def announce(scene: Scene, session: SessionRow, *, abandoned_because: str | None = None) -> None:
-    """Add the walk's one summary, and the ticket's new status where the connection's rules name one."""
+    """Add the walk's one summary; and its time and the ticket's new status where the rules say so."""
     connection = _listener(scene)
     if connection is None:
         return
@@ -31,13 +27,31 @@ def announce(scene: Scene, session: SessionRow, *, abandoned_because: str | None
     report = report_of(scene, session, user, abandoned_because=abandoned_because)
     document = _document(scene, session, user)
     parts = _parts(scene, session, report, limit=scene.context.providers[connection.provider].note_limit)
+    purpose = _purpose(connection, session)
     for number, (mark, text) in enumerate(parts, start=1):
         content = {"text": text, "document": document if number == 1 else {}}
-        _add(scene, session, connection, OutboxKind.NOTE, part=number, marker=mark, content=content)
-    status = _target_status(connection, session)
-    if status:
-        _add(scene, session, connection, OutboxKind.STATUS, part=1, marker="", content={"status": status})
+        _add(scene, session, connection, purpose, part=number, marker=mark, content=content)
+    _add_time(scene, session, connection, user)
+    rules = _rules_of_end(connection, session)
+    if rules is not None and rules.status:
+        _add(scene, session, connection, OutboxKind.STATUS, content={"status": rules.status})
     _hint(scene, session)
+
+
+def _add_time(scene: Scene, session: SessionRow, connection: ConnectionRow, user: UserRow) -> None:
+    """The measured time, before the status: a closed ticket may take none. Only for whom the PSA knows."""
+    rules = _rules_of_end(connection, session)
+    if rules is None or not rules.time or user.psa_member_id is None:
+        return
+    marker = scene.context.vault.marker(f"{session.id}:time")
+    spent = time_spent(session.started_at, scene.tx.now)
+    content = {
+        "member": user.psa_member_id,
+        "started_at": spent.started_at.isoformat(),
+        "ended_at": spent.ended_at.isoformat(),
+        "text": time_text(SessionStatus(session.status), marker=marker),
+    }
+    _add(scene, session, connection, OutboxKind.TIME, marker=marker, content=content)
 
 
 def _listener(scene: Scene) -> ConnectionRow | None:
@@ -82,25 +96,31 @@ def _document(scene: Scene, session: SessionRow, user: UserRow) -> dict[str, Any
     }
 
 
-def _target_status(connection: ConnectionRow, session: SessionRow) -> str | None:
+def _rules_of_end(connection: ConnectionRow, session: SessionRow) -> OnEscalate | None:
+    """Return what the connection's rules say of this outcome; an abandoned walk has no rules."""
     rules = parse_rules(connection.rules)
     if session.status == SessionStatus.RESOLVED:
-        return rules.on_resolve.status
-    if session.status == SessionStatus.ESCALATED:
-        return rules.on_escalate.status
-    return None
+        return rules.on_resolve
+    return rules.on_escalate if session.status == SessionStatus.ESCALATED else None
+
+
+def _purpose(connection: ConnectionRow, session: SessionRow) -> NotePurpose:
+    if session.status == SessionStatus.RESOLVED:
+        return NotePurpose(parse_rules(connection.rules).on_resolve.note)
+    return NotePurpose.HANDOFF if session.status == SessionStatus.ESCALATED else NotePurpose.INTERNAL
 
 
 def _add(
     scene: Scene,
     session: SessionRow,
     connection: ConnectionRow,
-    kind: OutboxKind,
+    what: NotePurpose | OutboxKind,
     *,
-    part: int,
-    marker: str,
     content: dict[str, Any],
+    marker: str = "",
+    part: int = 1,
 ) -> None:
+    kind = OutboxKind.NOTE if isinstance(what, NotePurpose) else what
     scene.tx.session.add(
         OutboxRow(
             account_id=session.account_id,
@@ -109,7 +129,7 @@ def _add(
             session_id=session.id,
             kind=kind.value,
             part=part,
-            purpose=_PURPOSES[SessionStatus(session.status)].value,
+            purpose=what.value,
             content=content,
             marker=marker,
         )

@@ -1,0 +1,22 @@
+"""A Redis client that answers soon or not at all: what asks it can do without."""
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+#: An answer that takes longer than this, in seconds, is not worth the wait.
+ANSWER_SECONDS = 1.0
+#: redis-py tries ten times with pauses, for seconds; whoever asks here has another way.
+_ONCE = Retry(NoBackoff(), 0)
+
+
+def quick_client(broker_url: str) -> Redis | None:
+    """Return a client for the broker's Redis; None where the broker is none."""
+    if broker_url.startswith("redis+socket://"):
+        path = broker_url.removeprefix("redis+socket://").partition("?")[0]
+        return Redis(unix_socket_path=path, socket_timeout=ANSWER_SECONDS, retry=_ONCE)
+    if broker_url.startswith(("redis://", "rediss://")):
+        return Redis.from_url(
+            broker_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, retry=_ONCE
+        )
+    return None

@@ -1,0 +1,1 @@
+"""The parts of a push: claim an entry, make its call, settle it."""
