@@ -120,18 +120,28 @@ def test_a_place_is_given_only_where_a_slot_is_near(pacer, connection):
         pass
 
 
-def test_the_place_of_a_worker_that_died_comes_free(pacer, redis, connection, monkeypatch):
+def test_the_place_of_a_worker_that_died_comes_free_while_others_work_on(pacer, connection, monkeypatch):
     monkeypatch.setattr(pace, "PLACE_SECONDS", 1)
-    dead = pacer.place(connection, 1)
+    dead = pacer.place(connection, 2)
     dead.__enter__()
-    with pytest.raises(NoPlaceError), pacer.place(connection, 1):
-        pytest.fail("it is held")
-    gone = threading.Event()
-    while redis.exists(f"ticketwalk:pace:places:{connection}"):
-        gone.wait(0.05)
-    with pacer.place(connection, 1):
-        pass
+    monkeypatch.undo()
+    with ExitStack() as held:
+        held.enter_context(pacer.place(connection, 2))
+        deadline, pause = time.monotonic() + 10, threading.Event()
+        with pytest.raises(NoPlaceError):
+            held.enter_context(pacer.place(connection, 2))
+        while not entered(held, pacer, connection):
+            assert time.monotonic() < deadline
+            pause.wait(0.05)
     del dead
+
+
+def entered(held: ExitStack, pacer: SharedPacer, connection: str) -> bool:
+    try:
+        held.enter_context(pacer.place(connection, 2))
+    except NoPlaceError:
+        return False
+    return True
 
 
 def test_what_is_kept_in_redis_ends_by_itself(pacer, redis, connection):

@@ -106,6 +106,7 @@ def test_preparing_asks_the_psa_in_no_transaction_and_before_anything_is_promise
     [
         (UnreachableError("no route"), ("pending", 1, "no route")),
         (ThrottledError("slow down", retry_after=timedelta(seconds=9)), ("pending", 0, "slow down")),
+        (AmbiguousError("HTTP 502"), ("pending", 1, "HTTP 502")),
         (RejectedError("no such member"), ("parked", 1, "no such member")),
     ],
 )
