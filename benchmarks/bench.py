@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from benchmarks import receiving, stepping, storming, turning
+from benchmarks import notes, receiving, stepping, storming, turning
 from benchmarks.figures import Report, table
-from benchmarks.stage import Stage, stage
+from benchmarks.stage import stage
 
-MEASURES: Mapping[str, Callable[[Stage, Report, int], None]] = {
+MEASURES: Mapping[str, Callable[..., None]] = {
     "steps": stepping.measure,
     "turns": turning.measure,
     "storm": storming.measure,
+    "notes": notes.measure,
     # the last: what it stores is never interpreted
     "receiver": receiving.measure,
 }
@@ -34,7 +35,8 @@ def main() -> int:
     with stage() as ready:
         for name in MEASURES if given.only is None else given.only:
             since = time.monotonic()
-            MEASURES[name](ready, report, given.rounds)
+            more = {"load": _load_of_notes(given)} if name == "notes" else {}
+            MEASURES[name](ready, report, given.rounds, **more)
             _say(f"{name}: {time.monotonic() - since:.0f} s")
     machine["seconds"] = round(time.monotonic() - began)
     machine["load_after"] = _load()
@@ -46,8 +48,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=_count, default=3, help="how often each pair is measured in turn")
     parser.add_argument("--only", choices=MEASURES, action="append", help="one measure; may be repeated")
+    load = notes.Load()
+    parser.add_argument("--drafts", type=_count, default=load.drafts, help="notes: live drafts")
+    parser.add_argument("--saves", type=_count, default=load.saves_per_second, help="notes: saves per second")
+    parser.add_argument("--seconds", type=_count, default=load.seconds, help="notes: how long they are saved")
     parser.add_argument("--json", action="store_true", help="the figures, with every round's, as JSON")
     return parser.parse_args()
+
+
+def _load_of_notes(given: argparse.Namespace) -> notes.Load:
+    return notes.Load(given.drafts, given.saves, given.seconds)
 
 
 def _count(text: str) -> int:
