@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 
-from benchmarks import pacing, receiving, stepping, storming, turning, walling
+from benchmarks import notes, pacing, receiving, stepping, storming, turning, walling
 from benchmarks.figures import Report, table
-from benchmarks.stage import Stage, stage
+from benchmarks.stage import stage
 
-MEASURES: Mapping[str, Callable[[Stage, Report, int], None]] = {
+MEASURES: Mapping[str, Callable[..., None]] = {
     "steps": stepping.measure,
     "turns": turning.measure,
     "walls": walling.measure,
     "storm": storming.measure,
     "pacing": pacing.measure,
+    "notes": notes.measure,
     # the last: what it stores is never interpreted
     "receiver": receiving.measure,
 }
@@ -33,7 +34,8 @@ def main() -> int:
         del os.environ[name]  # the caller's own servers are not to be measured
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     paced = partial(pacing.measure, pushes=given.pushes, calls_per_minute=given.calls_per_minute)
-    measures = {**MEASURES, "pacing": paced}
+    saved = partial(notes.measure, load=_load_of_notes(given))
+    measures = {**MEASURES, "pacing": paced, "notes": saved}
     report, machine, began = Report(), _machine(), time.monotonic()
     _say(_line(machine))
     with stage() as ready:
@@ -55,8 +57,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--calls-per-minute", type=_count, default=pacing.CALLS_PER_MINUTE, help="what its PSA allows"
     )
+    load = notes.Load()
+    parser.add_argument("--drafts", type=_count, default=load.drafts, help="notes: live drafts")
+    parser.add_argument("--saves", type=_count, default=load.saves_per_second, help="notes: saves per second")
+    parser.add_argument("--seconds", type=_count, default=load.seconds, help="notes: how long they are saved")
     parser.add_argument("--json", action="store_true", help="the figures, with every round's, as JSON")
     return parser.parse_args()
+
+
+def _load_of_notes(given: argparse.Namespace) -> notes.Load:
+    return notes.Load(given.drafts, given.saves, given.seconds)
 
 
 def _count(text: str) -> int:

@@ -38,10 +38,22 @@ class Sent:
 def send_steps(url: str, secret: str, walks: Sequence[BenchWalk], per_walk: int) -> Sent:
     """Send so many steps of each walk, the walks shared out among the senders, in each walk's order."""
     shares = [walks[start::SENDERS] for start in range(SENDERS)]
-    messages = [[_body(walk) for _ in range(per_walk) for walk in share] for share in shares]
+    return _send_all(
+        url, secret, [[_body(walk) for _ in range(per_walk) for walk in share] for share in shares]
+    )
+
+
+def send_saves(url: str, secret: str, walk: BenchWalk, saves: int, *, seconds: float) -> Sent:
+    """Send so many saves of one walk's notes within this time, the senders by turns."""
+    bodies = [_save(walk, revision) for revision in range(1, saves + 1)]
+    shares = [bodies[start::SENDERS] for start in range(SENDERS)]
+    return _send_all(url, secret, shares, pace=seconds * SENDERS / saves)
+
+
+def _send_all(url: str, secret: str, shares: Sequence[Sequence[bytes]], *, pace: float = 0) -> Sent:
     together = threading.Barrier(SENDERS + 1)
     with ThreadPoolExecutor(SENDERS) as pool:
-        done = [pool.submit(_send, url, secret, share, together) for share in messages]
+        done = [pool.submit(_send, url, secret, share, together, pace) for share in shares]
         together.wait()
         began = time.perf_counter()
         results = [future.result() for future in done]
@@ -50,17 +62,26 @@ def send_steps(url: str, secret: str, walks: Sequence[BenchWalk], per_walk: int)
     return Sent(seconds, answers, sum(refused for _, refused in results))
 
 
+def _save(walk: BenchWalk, revision: int) -> bytes:
+    data = {"session_id": str(walk.session_id), "notes": [{"text": str(revision)}], "revision": revision}
+    return json.dumps({"type": "notes.save", "data": data}).encode()
+
+
 def _body(walk: BenchWalk) -> bytes:
     return json.dumps({"type": "step.record", "data": {"ticket_id": walk.ticket, **STEP}}).encode()
 
 
 def _send(
-    url: str, secret: str, bodies: Sequence[bytes], together: threading.Barrier
+    url: str, secret: str, bodies: Sequence[bytes], together: threading.Barrier, pace: float
 ) -> tuple[list[float], int]:
+    """Send one after another, each no sooner than `pace` seconds after the one before it was due."""
     parts, key, answers, refused = urlsplit(url), secret_key(secret), [], 0
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
     together.wait()
+    due = time.monotonic()
     for body in bodies:
+        threading.Event().wait(max(0.0, due - time.monotonic()))
+        due += pace
         message_id = f"msg_{uuid4().hex}"
         for _ in range(TRIES):
             headers = _headers(key, message_id, body)

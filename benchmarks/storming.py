@@ -3,33 +3,23 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from benchmarks import naive
 from benchmarks.figures import Figure, Report, percentile
 from benchmarks.running import answers, running, wait_for
 from benchmarks.sending import Sent, send_steps
+from benchmarks.serving import CONCURRENCY, Side, the_service
 from benchmarks.stage import BenchWalk, Stage
 from benchmarks.usage import cpu_seconds, server_pids
 from worker.demo.service import free_port
-from worker.runtime.programs import Ports, programs
 
 TICKETS = 50
 PER_TICKET = 12
-#: Processes that apply, on either side.
-CONCURRENCY = 2
 #: A storm is over within this, in seconds, or something was lost.
 STORM_SECONDS = 60.0
 OURS, NAIVE = "ticketwalk", "naive"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two services, running: where it receives, and its processes."""
-
-    url: str
-    pids: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +45,7 @@ class Storm:
 def measure(stage: Stage, report: Report, rounds: int) -> None:
     """Send the same storm to both, by turns; each has walks of its own."""
     storms: dict[str, list[Storm]] = {OURS: [], NAIVE: []}
-    with _ours(stage) as ours, _naive(stage) as other:
+    with the_service(stage) as ours, _naive(stage) as other:
         sides = {OURS: ours, NAIVE: other}
         walks = {name: [stage.start_walk() for _ in range(TICKETS)] for name in sides}
         for name, side in sides.items():
@@ -125,21 +115,6 @@ def _way(stage: Stage) -> str:
         f"{name} {stage.count(query.format(to=to, since=since))} ms" for name, (to, since) in parts.items()
     )
     return f"{OURS}: median way of a step: {', '.join(found)}"
-
-
-@contextmanager
-def _ours(stage: Stage) -> Iterator[Side]:
-    """Run the programs that `ticketwalk up` runs, but for Flower and the keeper of the servers."""
-    ports = Ports(receiver=free_port(), flower=None)
-    home = f"http://127.0.0.1:{ports.receiver}"
-    pids = {}
-    with ExitStack() as stack:
-        for program in programs(stage.settings, ports, concurrency=CONCURRENCY):
-            if program.name != "keeper":
-                log = stage.settings.home / f"{program.name}.log"
-                pids[program.name] = stack.enter_context(running(program.argv, stage.environment, log))
-        wait_for("the receiver's start", lambda: answers(f"{home}/readyz"))
-        yield Side(f"{home}/webhooks/standard/{stage.connection_id}", pids)
 
 
 @contextmanager

@@ -7,18 +7,27 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 import requests
+from redis import Redis
 
-from tests.acceptance.crashing import OPEN, WORKER, Play, Stage, program, stage_in
-from tests.acceptance.tools import signed, wait_for
+from tests.acceptance.crashing import OPEN, START_SECONDS, WORKER, Play, Stage, program, stage_in
+from tests.acceptance.tools import new_ticket, signed, wait_for
+from worker.crash_points import EXIT_CODE, CrashPoint
+from worker.domain.words import CommandType
 from worker.runtime.embedded import hold, release
 from worker.runtime.home import Home
 from worker.runtime.postgres_program import program_for
+from worker.services.carrying import carry_out
+from worker.services.interpretation.interpret import interpret
+from worker.wakes import FLAG_SECONDS
 
 #: An answer of our own machine, in seconds: the receiver bounds its wait for the store below that.
 ANSWER_SECONDS = 5
+#: Seconds until a process must have died.
+DEATH_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +90,62 @@ def test_a_frozen_redis_does_not_keep_a_sender_waiting(stage: Stage):
         os.kill(redis_pid(home), signal.SIGCONT)
     with program(stage.home, *WORKER):
         stage.wait_until_nothing_is_open()
+
+
+def save_notes(stage: Stage, session_id: str) -> None:
+    save = {"session": session_id, "notes": [{"text": "newest"}], "revision": 1}
+    assert carry_out(stage.context, CommandType.SAVE_NOTES, uuid4().hex, save)["outcome"] == "applied"
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "whole"),
+    [
+        # every write is answered with NOREPLICAS, as that of a replica with READONLY
+        pytest.param("min-replicas-to-write", 1, 0, id="read-only"),
+        pytest.param("maxmemory", 1, 0, id="full"),
+    ],
+)
+def test_saves_are_accepted_and_written_to_their_draft_while_redis_takes_no_writes(
+    stage: Stage, name: str, broken: int, whole: int
+):
+    play = Play(stage)
+    saved = "SELECT revision, due_at IS NOT NULL FROM note_draft WHERE session_id = :id"
+    with Redis(unix_socket_path=str(Home(stage.home).redis_socket)) as redis:
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set(name, broken)
+        try:
+            play.webhooks()
+            [(delivery_id,)] = stage.rows("SELECT min(id) FROM delivery WHERE state = 'pending'")
+            interpret(stage.context, account_id=None, delivery_id=delivery_id)
+            assert stage.rows(saved, id=play.saved_session[0]) == [(3, True)]
+        finally:
+            redis.config_set(name, whole)
+    with program(stage.home, *WORKER):
+        stage.wait_until_nothing_is_open()
+    written = "SELECT walk_notes FROM l1_walk_session WHERE id = :id"
+    assert stage.rows(written, id=play.saved_session[0]) == [([{"text": "newest"}],)]
+
+
+def test_a_batch_whose_worker_was_killed_is_written_by_another_one(stage: Stage):
+    """Nothing of a dead worker's is left to wait for: no lease, no lock, no flag that the sweep asks for."""
+    sessions = [stage.start_walk(new_ticket()) for _ in range(30)]
+    dirty = "SELECT count(*) FROM note_draft WHERE due_at IS NOT NULL"
+    with program(stage.home, *WORKER) as other:
+        save_notes(stage, stage.start_walk(new_ticket()))
+        wait_for("the other worker", lambda: stage.rows(dirty) == [(0,)], seconds=START_SECONDS)
+        other.send_signal(signal.SIGSTOP)
+        try:
+            with program(stage.home, *WORKER, TICKETWALK_CRASH_AT=CrashPoint.FLUSH_BEFORE_COMMIT) as process:
+                for session_id in sessions:
+                    save_notes(stage, session_id)
+                assert process.wait(DEATH_SECONDS) == EXIT_CODE
+            assert stage.rows(dirty) == [(len(sessions),)]
+        finally:
+            other.send_signal(signal.SIGCONT)
+        # sooner than a wake-up's flag runs out
+        wait_for("the write", lambda: stage.rows(dirty) == [(0,)], seconds=FLAG_SECONDS)
+    written = "SELECT count(*) FROM l1_walk_session WHERE id = ANY(:ids) AND walk_notes <> '[]'"
+    assert stage.rows(written, ids=[UUID(session_id) for session_id in sessions]) == [(len(sessions),)]
 
 
 def test_without_postgres_a_standard_sender_is_told_to_come_again(stage: Stage):

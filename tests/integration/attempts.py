@@ -8,7 +8,9 @@ from uuid import uuid4
 from worker.domain.words import CommandType
 
 #: Work on whatever is due in any account; nobody's ids are handed to them.
-FOR_ALL_ACCOUNTS = {"maintenance.sweep", "maintenance.canary", "session.abandon_idle"}
+FOR_ALL_ACCOUNTS = {
+    *("maintenance.sweep", "maintenance.canary", "maintenance.prune", "session.abandon_idle"),
+}
 
 #: What each command says beside whom it is about.
 BODIES: Mapping[CommandType, Mapping[str, Any]] = {
@@ -66,6 +68,8 @@ _ATTEMPTS: dict[str, list[Attempt]] = {
     "delivery.interpret": [lambda a, b: {"delivery_id": b.delivery, "account_id": a.account}],
     "psa.push": [lambda a, b: {"outbox_id": b.entry, "account_id": a.account}],
     "notes.flush": [lambda a, b: {"session": b.session, "account_id": a.account}],
+    "psa.reconcile": [lambda a, b: {"connection": b.psa, "account_id": a.account}],
+    "psa.check_registration": [lambda a, b: {"connection": b.psa, "account_id": a.account}],
 }
 
 

@@ -37,7 +37,16 @@ ROUTED = {
     "connection_state": {
         *("connection_id", "account_id", "paused_until", "failures", "reconcile_due_at", "check_due_at"),
     },
-    "outbox": {"id", "account_id", "connection_id", "ticket_id", "session_id", "state", "next_attempt_at", "created_at"},
+    "outbox": {
+        "id",
+        "account_id",
+        "connection_id",
+        "ticket_id",
+        "session_id",
+        "state",
+        "next_attempt_at",
+        "created_at",
+    },
     "ticket": {"id", "external_id"},
 }
 TABLES = sorted(TENANT_TABLES)

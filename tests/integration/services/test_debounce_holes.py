@@ -397,3 +397,45 @@ def test_polar_after_an_hour_the_key_is_gone(world):
     world.rows("UPDATE note_draft SET first_dirty_at = now() - :age, due_at = now() - :age", age=A_MONTH)
     sweep(world.context)
     assert (flush(world), world.walk(session, "walk_notes")) == (1, notes("one"))
+
+
+def test_outline_one_documents_debounce_takes_the_place_of_anothers(world):
+    """Outline #3400: a debounce for the process, not for the document."""
+    sessions = [standard_walk(world, str(ticket)) for ticket in range(3)]
+    for session in sessions:
+        save(world, session, session, 1)
+    make_due(world)
+    flush(world)
+    assert [world.walk(session, "walk_notes") for session in sessions] == [notes(s) for s in sessions]
+
+
+def test_hocuspocus_after_a_flush_that_took_longer_than_the_cap_each_save_is_written_alone(world, gate):
+    """#1110, which Outline saves with: until editing stops or the process is started again."""
+    session = standard_walk(world)
+    save(world, session, "one", 1)
+    running = Task(partial(flush_session, world.context, session_id=session))
+    gate.wait_until_reached()
+    world.rows("UPDATE note_draft SET first_dirty_at = now() - interval '1 minute'")
+    for number in range(2, 8):
+        save(world, session, str(number), number)
+    with counted_writes(world, "l1_walk_session") as [writes]:
+        gate.open()
+        running.result()
+        for number in range(8, 12):
+            flush(world)
+            save(world, session, str(number), number)
+        world.pause_is_over(session)
+        assert writes.count() <= 2, "what is left of the long one, and one for all that came after"
+    assert world.walk(session, "walk_notes") == notes("11")
+
+
+@pytest.mark.parametrize("number", [2, 1])
+def test_discourse_another_one_of_the_same_number_overwrites_and_an_older_one_is_dropped_silently(
+    world, number
+):
+    """`Draft.set`: `return if d.sequence > sequence`, else the data is replaced."""
+    session = standard_walk(world)
+    save(world, session, "one", 2)
+    answer = save(world, session, "another editor's", number)
+    assert (answer["outcome"], answer["code"], answer["current_revision"]) == ("refused", "stale", 2)
+    assert draft(world, session, "notes") == notes("one")
