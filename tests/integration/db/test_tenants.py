@@ -43,6 +43,7 @@ ROUTED = {
         "connection_id",
         "ticket_id",
         "session_id",
+        "kind",
         "state",
         "next_attempt_at",
         "created_at",

@@ -93,4 +93,4 @@ def _connection_state() -> None:
         "GRANT SELECT (connection_id, account_id, paused_until, failures, reconcile_due_at, check_due_at) "
         "ON connection_state TO ticketwalk_router"
     )
-    op.execute("GRANT SELECT (connection_id) ON outbox TO ticketwalk_router")
+    op.execute("GRANT SELECT (connection_id, kind) ON outbox TO ticketwalk_router")
