@@ -127,7 +127,7 @@ def test_saves_are_accepted_and_written_to_their_draft_while_redis_takes_no_writ
 
 
 def test_a_batch_whose_worker_was_killed_is_written_by_another_one(stage: Stage):
-    """Nothing of a dead worker's is left to wait for: no lease, no lock, and no flag that the sweep asks for."""
+    """Nothing of a dead worker's is to be waited for: no lease, no lock, no flag that the sweep asks for."""
     sessions = [stage.start_walk(new_ticket()) for _ in range(30)]
     dirty = "SELECT count(*) FROM note_draft WHERE due_at IS NOT NULL"
     with program(stage.home, *WORKER) as other:
