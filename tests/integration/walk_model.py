@@ -102,6 +102,15 @@ class Ticket:
         while self.settle_next():
             pass
 
+    def save_straight(self, walk: Walk, notes: list[dict[str, Any]], revision: int) -> str | None:
+        """Return how a save straight to its draft is answered; None where it is not taken there."""
+        waits = any(command.state == "pending" for command in self.given)
+        if waits or walk.status != "active":
+            return None
+        if (revision, notes) == (walk.revision, walk.notes):
+            return "duplicate"
+        return "applied" if revision > walk.revision else None
+
     def _next(self) -> Given | None:
         pending = [command for command in self.given if command.state == "pending"]
         overdue = [command for command in pending if command.waits and command.overdue and not command.rests]

@@ -19,13 +19,14 @@ from worker.crash_points import CrashPoint
 from worker.domain.lane import MAX_CLAIMS
 from worker.domain.words import CommandType
 from worker.errors import Refusal
-from worker.services.carrying import carry_out
+from worker.services.carrying import carry_out, command_by_hand, save_by_hand
 from worker.services.lanes import drain
 from worker.services.notes.flushing import flush_session
 from worker.services.push import push
 
 LANE_POINTS = [CrashPoint.LANE_CLAIMED, CrashPoint.LANE_BEFORE_COMMIT, CrashPoint.LANE_BEFORE_HINTS]
 FLUSH_POINTS = [CrashPoint.FLUSH_BEFORE_COMMIT, CrashPoint.FLUSH_COMMITTED]
+SAVE_POINTS = [CrashPoint.SAVE_BEFORE_COMMIT, CrashPoint.SAVE_BEFORE_ANSWER]
 PUSH_POINTS = [
     CrashPoint.PUSH_BEFORE_SENDING,
     CrashPoint.PUSH_BEFORE_CALL,
@@ -86,6 +87,26 @@ class Walking(RuleBasedStateMachine):
     def save(self, revision: int | None, number: int | None) -> None:
         notes = [{"text": uuid4().hex}]
         self.give("notes.save", notes=notes, revision=revision, sequence=number)
+
+    @precondition(lambda self: self.model.walks)
+    @rule(revision=st.integers(1, 6), again=st.booleans(), point=st.none() | st.sampled_from(SAVE_POINTS))
+    def save_straight(self, revision: int, again: bool, point: CrashPoint | None) -> None:
+        """By session and revision; taken only where it needs no turn in the ticket."""
+        walk = self.model.walks[-1]
+        notes = walk.notes if again else [{"text": uuid4().hex}]
+        expected = self.model.save_straight(walk, notes, revision)
+        save = {"session": str(self.ticket.session_id(walk.key)), "notes": notes, "revision": revision}
+        answers: list[Any] = []
+
+        def work() -> None:
+            command = command_by_hand(CommandType.SAVE_NOTES, save, default_key=uuid4().hex)
+            answers.append(save_by_hand(self.world.context, command))
+
+        died = self.ticket.dies(point, work)
+        if not died:
+            assert (answers[0] and answers[0]["outcome"]) == expected
+        if expected == "applied" and not (died and point is CrashPoint.SAVE_BEFORE_COMMIT):
+            walk.notes, walk.revision = notes, revision
 
     @rule(how=st.sampled_from(sorted(CLOSINGS)), number=numbers)
     def close(self, how: str, number: int | None) -> None:
@@ -199,7 +220,7 @@ class Walking(RuleBasedStateMachine):
         assert self.world.rows(steps, id=session_id) == walk.steps
         drafts = "SELECT notes, revision, written_revision FROM note_draft WHERE session_id = :id"
         draft = (walk.notes, walk.revision, walk.written_revision)
-        assert self.world.rows(drafts, id=session_id) == ([draft] if walk.revision else [])
+        assert self.world.rows(drafts, id=session_id) == [draft]
         told = self.world.rows("SELECT marker FROM outbox WHERE session_id = :id", id=session_id)
         assert len(told) == int(walk.status != "active")
         assert all(self.ticket.notes_with(marker) <= 1 for marker in told)

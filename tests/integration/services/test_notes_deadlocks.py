@@ -5,9 +5,18 @@ import threading
 from functools import partial
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.noting import delivers_save, draft, notes, save, standard_walk
+from tests.integration.noting import (
+    Task,
+    delivers_save,
+    draft,
+    notes,
+    save,
+    standard_walk,
+    wait_until_it_waits,
+)
 from worker.services.notes.flushing import flush_due, flush_session
 from worker.services.notes.saves import Save
 from worker.services.notes.saving import save_drafts
@@ -17,6 +26,7 @@ pytestmark = pytest.mark.integration
 WALKS = 6
 ROUNDS = 25
 DEADLOCK_DETECTED = "40P01"
+LOCK = text("SELECT FROM note_draft WHERE session_id = :id FOR UPDATE NOWAIT")
 
 
 class Crowd:
@@ -104,3 +114,27 @@ def test_nobody_waits_in_a_ring_and_nothing_acknowledged_is_lost(world):
         revision, written, unwritten = draft(world, session, "revision, written_revision, unwritten_saves")
         assert revision == written >= crowd.acknowledged[session]
         assert unwritten == 0
+
+
+@pytest.mark.parametrize("work", ["saves", "flush"])
+def test_several_drafts_are_taken_in_the_order_of_their_ids(world, work):
+    """Who waits for the first of them holds none of the others."""
+    sessions = sorted(standard_walk(world, str(ticket)) for ticket in range(4))
+    account_id = world.home_tenant.account_id
+
+    def saves() -> None:
+        with world.context.uow.begin(account_id) as tx:
+            save_drafts(tx, world.context, [Save(session, 2, notes("two")) for session in reversed(sessions)])
+
+    for session in reversed(sessions):
+        save(world, session, "one", 1)
+    world.rows("UPDATE note_draft SET due_at = now()")
+    with world.owner.connect() as holder, holder.begin():
+        holder.execute(LOCK, {"id": sessions[0]})
+        task = Task(saves if work == "saves" else partial(flush_due, world.context, account_id=account_id))
+        wait_until_it_waits(world, task)
+        assert not task.is_done
+        with world.owner.connect() as other, other.begin():
+            for session in sessions[1:]:
+                other.execute(LOCK, {"id": session})
+    task.result()

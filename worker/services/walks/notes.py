@@ -50,8 +50,9 @@ def add_ticket_notes(scene: Scene, command: CommandRow, request: AddTicketNotes)
 def flush(scene: Scene, session: SessionRow) -> None:
     """Write the draft to the walk now, whether its pause is over or not."""
     _lock(scene.tx, session.id)
-    if write_drafts(scene.tx, scene.context, [session.id]):
-        scene.tx.session.refresh(session, ["walk_notes", "last_step_at"])
+    write_drafts(scene.tx, scene.context, [session.id])
+    # also where nothing was left to write: the flush that was waited for wrote it after this turn had looked
+    scene.tx.session.refresh(session, ["walk_notes", "last_step_at"])
 
 
 def close(scene: Scene, session: SessionRow) -> None:
