@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.tools import TECHNICIAN, Account, celery, new_ticket, wait_for, walk_of
+from tests.acceptance.tools import TECHNICIAN, Account, celery, new_ticket, send, wait_for, walk_of
 from worker.demo.service import RunningService
 
 
@@ -21,30 +21,6 @@ def call(service: RunningService, task: str, arguments: dict[str, Any]) -> dict[
     assert shown.returncode == 0, shown.stderr
     result: dict[str, Any] = ast.literal_eval(shown.stdout.strip())
     return result
-
-
-SEND = """
-import json, sys
-from worker.celery import app
-sent = [app.send_task(task, kwargs=arguments) for task, arguments in json.load(sys.stdin)]
-print(json.dumps([task.get(timeout=30) for task in sent]))
-"""
-
-
-def send(service: RunningService, calls: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Send tasks as a program of the customer's would, and return their results."""
-    done = subprocess.run(
-        [sys.executable, "-c", SEND],
-        input=json.dumps(calls),
-        env=dict(service.environment),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    results: list[dict[str, Any]] = json.loads(done.stdout)
-    return results
 
 
 def enqueue(service: RunningService, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -41,6 +41,14 @@ RULES = {
 }
 
 
+SEND = """
+import json, sys
+from worker.celery import app
+sent = [app.send_task(task, kwargs=arguments) for task, arguments in json.load(sys.stdin)]
+print(json.dumps([task.get(timeout=30) for task in sent]))
+"""
+
+
 def wait_for(what: str, look: Callable[[], T | None], *, seconds: float = 30) -> T:
     """Return the first answer that is true. Fails the test once the time is over."""
     deadline = time.monotonic() + seconds
@@ -102,6 +110,22 @@ def celery(service: RunningService, *arguments: str) -> subprocess.CompletedProc
         timeout=60,
         check=False,
     )
+
+
+def send(service: RunningService, calls: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Send tasks as a program of the customer's would, and return their results."""
+    done = subprocess.run(
+        [sys.executable, "-c", SEND],
+        input=json.dumps(calls),
+        env=dict(service.environment),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    return results
 
 
 def new_ticket() -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from integrations.connectwise.simulator.errors import BAD_REQUEST, RefusedError
 
@@ -21,7 +21,9 @@ AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
 class ListQuery(BaseModel):
-    """The parameters every list takes."""
+    """The parameters every list takes. A misspelt one is refused: ConnectWise would answer unfiltered."""
+
+    model_config = ConfigDict(extra="forbid")
 
     conditions: str = ""
     orderBy: str = ""  # noqa: N815 (ConnectWise's name)
