@@ -281,3 +281,18 @@ def test_an_idle_walk_whose_draft_is_being_written_is_not_abandoned(world, gate_
     flushing_task.result()
     assert idle.result()["outcome"] == "applied"
     assert world.walk(session, "status") == "active"
+
+
+def test_a_walk_that_closes_while_its_draft_is_being_written_tells_the_psa_what_was_written(world, gate_at):
+    """The turn has read the walk before the flush it waits for has committed."""
+    session = standard_walk(world)
+    save(world, session, "one", 1)
+    gate = gate_at("between writing and completing")
+    flushing_task = Task(partial(flush_one, world, session))
+    gate.wait_until_reached()
+    resolving = Task(partial(world.do, "session.resolve", session=session))
+    wait_until_it_waits(world, resolving)
+    gate.open()
+    flushing_task.result()
+    assert resolving.result()["outcome"] == "applied"
+    assert "- one" in world.one("SELECT content->>'text' FROM outbox WHERE kind = 'note'")
