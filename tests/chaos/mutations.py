@@ -66,9 +66,9 @@ MUTATIONS: Mapping[str, Mutation] = {
     "the probe before a second try": Mutation(
         [
             Edit(
-                "worker/services/push.py",
-                "probe = entry.state != OutboxState.PENDING and not repeatable",
-                "probe = False",
+                "worker/services/pushing/claims.py",
+                "if entry.state != OutboxState.PENDING and not repeatable:",
+                "if False:",
             )
         ],
         ("psa: answer lost after it was stored", "psa: 500 timeout after it was stored"),
