@@ -1,5 +1,6 @@
 """What every task shares: keyword arguments only, results that say what happened, nothing private shown."""
 
+import ast
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +19,6 @@ log = structlog.get_logger()
 
 #: The arguments that Flower may show; everything else is a person's words, or could be.
 SHOWN_ARGUMENTS = (
-    "command_id",
-    "delivery_id",
-    "outbox_id",
     "account_id",
     "connection",
     "ticket",
@@ -29,9 +27,11 @@ SHOWN_ARGUMENTS = (
     "session",
     "session_id",
     "kind",
-    "sequence",
-    "revision",
 )
+#: Those that are numbers; a text in their place is not shown.
+SHOWN_NUMBERS = ("command_id", "delivery_id", "outbox_id", "sequence", "revision")
+#: The words of a result that are the service's own.
+SHOWN_RESULTS = ("outcome", "code", "state", "queue")
 #: Longest value shown, in characters: an id is never longer, a text that was put in an id's place is cut.
 _SHOWN_LENGTH = 80
 
@@ -43,6 +43,12 @@ class QuietRequest(Request):  # type: ignore[misc] # Celery is untyped
         super().__init__(*args, **kwargs)
         self._argsrepr = "()"
         self._kwargsrepr = shown(self._kwargs)
+
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """Tell of a result by its outcome and its ids; its sentence may repeat what the caller wrote."""
+        if "result" in fields:
+            fields["result"] = shown_result(fields["result"])
+        super().send_event(type, **fields)
 
 
 class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
@@ -110,11 +116,25 @@ def shown(arguments: Mapping[str, Any] | None) -> str:
     return repr(_ids(arguments or {}))
 
 
+def shown_result(text: object) -> str:
+    """Return of a result, which Celery gives as its repr, what may be shown."""
+    try:
+        result = ast.literal_eval(str(text))
+    except (ValueError, SyntaxError):
+        return "..."  # it was too long, and cut
+    if not isinstance(result, dict):
+        return "..."
+    numbers = {name: value for name, value in result.items() if isinstance(value, int)}
+    texts = {name: result[name] for name in SHOWN_RESULTS if isinstance(result.get(name), str)}
+    return repr({**texts, **_ids(result), **numbers})
+
+
 def _ids(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: arguments.get(name) for name in SHOWN_NUMBERS}
+    texts = {name: arguments.get(name) for name in SHOWN_ARGUMENTS}
     return {
-        name: value if isinstance(value, int) else str(value)[:_SHOWN_LENGTH]
-        for name in SHOWN_ARGUMENTS
-        if (value := arguments.get(name)) is not None
+        **{name: value for name, value in numbers.items() if isinstance(value, int)},
+        **{name: value[:_SHOWN_LENGTH] for name, value in texts.items() if isinstance(value, str)},
     }
 
 

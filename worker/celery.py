@@ -6,9 +6,12 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from worker.base_task import WalkTask
+from worker.broker import use_strict_transport
 from worker.logs import configure_logs
 from worker.runtime.servers import hold_servers
 from worker.settings import load_settings
+
+use_strict_transport()
 
 app = Celery("ticketwalk", config_source="celeryconfig", task_cls=WalkTask)
 

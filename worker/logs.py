@@ -40,7 +40,9 @@ def configure_logs(level: str = "INFO") -> None:
     target.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [target]
-    root.setLevel(level.upper())
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.INFO))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level.upper())
     for name in _LOUD:
         logging.getLogger(name).addFilter(_first_line_only)
     for name in _QUIET:
@@ -70,6 +72,9 @@ def _all_visible(_: object, __: str, event: structlog.typing.EventDict) -> struc
     """What a stranger wrote neither colours the terminal nor begins a line of its own."""
     return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
 
+
+#: Only these say what they do at DEBUG; Celery and others then log the arguments of each call.
+_OURS = ("worker", "tasks", "integrations")
 
 #: Log the whole body of a message that they cannot take, and a body may hold what a person wrote.
 _LOUD = ("celery.worker.consumer.consumer", "kombu.message", "celery.worker.strategy")

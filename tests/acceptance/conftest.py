@@ -29,7 +29,7 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def service(short_path: Path) -> Iterator[RunningService]:
     # the simulated PSAs are done with a write at once: nobody need wait 30 s before looking for it
-    with running_service(short_path, TICKETWALK_PROBE_AFTER_SECONDS="1") as running:
+    with running_service(short_path, {"TICKETWALK_PROBE_AFTER_SECONDS": "1"}) as running:
         yield running
 
 

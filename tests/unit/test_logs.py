@@ -65,3 +65,12 @@ def test_an_error_of_a_library_is_logged_by_its_kind_and_place_only(lines, tty):
     assert "hunter2" not in line
     assert "ValueError" in line
     assert "test_logs.py" in line
+
+
+def test_a_library_says_nothing_at_debug_where_calls_would_be_logged_with_their_arguments(restored, capsys):
+    configure_logs("DEBUG")
+    logging.getLogger("celery.pool").debug("TaskPool: Apply notes.save (kwargs: the-customers-words)")
+    structlog.get_logger("worker.test").debug("a draft was looked for")
+    said = capsys.readouterr().err
+    assert "a draft was looked for" in said
+    assert "the-customers-words" not in said

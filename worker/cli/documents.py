@@ -18,13 +18,17 @@ def read_file(path: Path) -> Any:
     Refuses what cannot be read, in one sentence.
     """
     try:
-        text = sys.stdin.read() if str(path) == "-" else _bounded(path)
-        # JSON is YAML; the base loader knows no types, so an answer `no` does not become False
-        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - the base loader makes only text, lists, dicts
+        return parse_document(sys.stdin.read() if str(path) == "-" else _bounded(path))
     except OSError as error:
         raise Refusal("unreadable", f"{path} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise Refusal("unreadable", f"{path} is neither YAML nor JSON: {_where(error)}") from None
+
+
+def parse_document(text: str) -> Any:
+    """Return the document in a text. Raises yaml.YAMLError, ValueError, OverflowError, RecursionError."""
+    # JSON is YAML; the base loader knows no types, so an answer `no` does not become False
+    return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - the base loader makes only text, lists, dicts
 
 
 def _bounded(path: Path) -> str:

@@ -61,10 +61,10 @@ class RunningService:
 
 
 @contextmanager
-def running_service(home: Path, **settings: str) -> Iterator[RunningService]:
-    """Start the service on free ports, with these settings of its environment; stop it at the end."""
+def running_service(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[RunningService]:
+    """Start the service on free ports, with these variables besides its own; stop it at the end."""
     port, flower_port = free_port(), free_port()
-    environment = {**_environment(home, port), **settings}
+    environment = {**_environment(home, port), **(settings or {})}
     command = [sys.executable, "-m", "worker", "up", "--concurrency", "2"]
     with (home / "service.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command line

@@ -106,10 +106,14 @@ def command_by_hand(
 MAX_KEY_LENGTH = 200
 
 
+#: PostgreSQL's bigint.
+MAX_COMMAND_ID = 2**63 - 1
+
+
 def _filed(context: Context, arguments: Mapping[str, Any]) -> Filed:
     """Return the command that a hint names."""
     command_id = arguments["command_id"]
-    if not isinstance(command_id, int):
+    if type(command_id) is not int or not 0 < command_id <= MAX_COMMAND_ID:
         raise Refusal("invalid", "command_id is no number")
     unknown = arguments.keys() - _SHOWN - {"command_id"}
     if unknown:
