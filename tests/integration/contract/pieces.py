@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 from integrations.ports import Provider, PsaClient
 from integrations.simulation.stand_in import StandIn
 from integrations.simulators import SIMULATORS, stand_in_class
+from tests.acceptance.psas import HABITS
 from tests.integration.contract.dialects import DIALECTS
 
 ROOT = Path(__file__).parents[3]
@@ -25,6 +26,8 @@ def missing_pieces(name: str, provider: Any) -> list[str]:
         return found
     if name not in DIALECTS:
         found.append(f'the entry "{name}" in DIALECTS, tests/integration/contract/dialects.py')
+    if name not in HABITS:
+        found.append(f'the entry "{name}" in HABITS, tests/acceptance/psas.py')
     return [*found, *_missing_in_stand_in(name)]
 
 

@@ -41,10 +41,14 @@ def test_whatever_a_new_provider_lacks_is_named_with_its_place():
     assert not [piece for piece in missing if piece.startswith(("name:", "client:", "ticket of"))]
 
 
-def test_a_stand_in_without_its_entry_among_the_dialects_is_named(monkeypatch):
-    monkeypatch.setattr("tests.integration.contract.pieces.DIALECTS", {})
+@pytest.mark.parametrize(
+    ("entries", "file"),
+    [("DIALECTS", "tests/integration/contract/dialects.py"), ("HABITS", "tests/acceptance/psas.py")],
+)
+def test_a_stand_in_without_its_entry_in_a_table_of_the_tests_is_named(monkeypatch, entries, file):
+    monkeypatch.setattr(f"tests.integration.contract.pieces.{entries}", {})
     assert missing_pieces("connectwise", PROVIDERS["connectwise"]) == [
-        'the entry "connectwise" in DIALECTS, tests/integration/contract/dialects.py'
+        f'the entry "connectwise" in {entries}, {file}'
     ]
 
 
