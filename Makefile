@@ -1,7 +1,7 @@
 # From a bare machine: make, Python 3.11 or newer and pip's package registry are all that is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check chaos recovery bench lock clean
+.PHONY: help demo up test check chaos recovery fuzz bench audit lock clean
 
 # 3.12 and 3.11 first: Redis comes as a wheel for them, and is compiled (needs a C compiler) for the others.
 PYTHON = $(shell for need in 'import ensurepip, venv' 'pass'; do \
@@ -59,9 +59,19 @@ recovery: ## Measure how soon workers work again after a fault: make recovery [F
 	$(call install,dev)
 	@$(WITHOUT_SETTINGS) .venv/bin/python -m tests.chaos.recovery $(if $(FREEZE),--freeze $(FREEZE))
 
+fuzz: ## Fuzz every parser and the receiver: make fuzz MINUTES=10 [SEED=1]
+	$(call install,fuzz)
+	@$(WITHOUT_SETTINGS) .venv/bin/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
 bench: ## Measure throughput and latency
 	$(call install,dev)
 	@$(WITHOUT_SETTINGS) .venv/bin/python benchmarks/run.py $(ARGS)
+
+audit: ## List what the service runs on (build/sbom.cdx.json); look up known weaknesses of it
+	$(call install,audit)
+	@.venv/bin/python requirements/sbom.py
+	@.venv/bin/python requirements/audit.py
 
 # No --upgrade by itself: a version changes because somebody asked for it.
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
@@ -71,7 +81,9 @@ lock: ## Lock the requirements anew; newest versions: make lock ARGS=--upgrade
 	$(call install,dev)
 	@$(LOCK) --output-file requirements/runtime.txt
 	@$(LOCK) --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	@$(LOCK) --extra dev --extra fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
+	@$(LOCK) --extra dev --extra audit --constraint requirements/dev.txt --output-file requirements/audit.txt
 
 clean: ## Remove the environment and all caches; embedded data stays
-	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
