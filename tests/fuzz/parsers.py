@@ -55,7 +55,10 @@ class Parser:
 def _webhook(data: bytes) -> WebhookRequest:
     """Read `header PART … PART body`; the headers are named in the order of the providers' own."""
     *values, body = data.split(PART)
-    names = ("webhook-id", "webhook-timestamp", "webhook-signature", "x-content-signature")
+    names = (
+        *("webhook-id", "webhook-timestamp", "webhook-signature", "x-content-signature"),
+        *("x-hook-signature", "authorization"),
+    )
     headers = {name: value.decode("latin-1") for name, value in zip(names, values, strict=False)}
     return WebhookRequest(body, headers, NOW)
 
@@ -66,14 +69,14 @@ def _verifies(provider: Provider) -> Callable[[bytes], object]:
 
 def _parses(provider: Provider) -> Callable[[bytes], object]:
     def parse(data: bytes) -> None:
-        event = provider.parse(_webhook(data))
-        # what is stored as text, and is a key of the store
-        storable(event.dedupe_key)
-        storable(event.ticket_id or "")
-        storable(event.reason or "")
-        assert 0 < len(event.dedupe_key) <= 1_000
-        if event.command is not None:
-            json.dumps(event.command).encode()
+        for event in provider.parse(_webhook(data)):
+            # what is stored as text, and is a key of the store
+            storable(event.dedupe_key)
+            storable(event.ticket_id or "")
+            storable(event.reason or "")
+            assert 0 < len(event.dedupe_key) <= 1_000
+            if event.command is not None:
+                json.dumps(event.command).encode()
 
     return parse
 
