@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -58,6 +59,13 @@ class Walking(RuleBasedStateMachine):
         self.deaths = 0
         self.world.published.clear()
 
+    @initialize(kind=st.sampled_from(["session.start_adhoc", "session.start_flow", None]))
+    def begin(self, kind: str | None) -> None:
+        """Most that can happen needs a walk that is open, so most examples begin with one."""
+        if kind is not None:
+            self.start(kind)
+            self.workers_do_all_there_is()
+
     # what is asked for
 
     @rule(kind=st.sampled_from(sorted(STARTS)))
@@ -89,9 +97,16 @@ class Walking(RuleBasedStateMachine):
         self.give("notes.save", notes=notes, revision=revision, sequence=number)
 
     @precondition(lambda self: self.model.walks)
-    @rule(revision=st.integers(1, 6), again=st.booleans(), point=st.none() | st.sampled_from(SAVE_POINTS))
-    def save_straight(self, revision: int, again: bool, point: CrashPoint | None) -> None:
+    @rule(
+        revision=st.integers(1, 6),
+        again=st.booleans(),
+        settled=st.booleans(),
+        point=st.none() | st.sampled_from(SAVE_POINTS),
+    )
+    def save_straight(self, revision: int, again: bool, settled: bool, point: CrashPoint | None) -> None:
         """By session and revision; taken only where it needs no turn in the ticket."""
+        if settled:
+            self.workers_do_all_there_is()
         walk = self.model.walks[-1]
         notes = walk.notes if again else [{"text": uuid4().hex}]
         expected = self.model.save_straight(walk, notes, revision)
