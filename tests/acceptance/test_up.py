@@ -108,7 +108,7 @@ def test_doctor_examines_a_home_and_says_what_is_wrong(home: Path):
     service = RunningService(None, environment, "", "")  # type: ignore[arg-type] # only its commands
     checks = {check["check"]: check for check in service.run("doctor")}
     assert all(check["ok"] for check in checks.values())
-    assert "as role ticketwalk_app" in checks["postgres"]["detail"]
+    assert "as roles ticketwalk_app and ticketwalk_router" in checks["postgres"]["detail"]
     away = {**environment, "TICKETWALK_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
     done = subprocess.run(
         [sys.executable, "-m", "worker", "doctor"],
