@@ -16,6 +16,7 @@ log = structlog.get_logger()
 
 #: Between two looks, in seconds; a look is one query on a small index.
 LOOK_SECONDS = 0.5
+_NAME = "drafts"
 
 
 @worker_process_init.connect
@@ -26,12 +27,14 @@ def _after_fork(**_: Any) -> None:
 @worker_ready.connect
 def _without_fork(sender: Any, **_: Any) -> None:
     """A pool of threads has no processes to start; one that forks must have no threads before it does."""
-    if "thread" in sender.pool_cls.__module__:
+    if "thread" in type(sender.pool).__module__:
         _start()
 
 
 def _start() -> None:
-    threading.Thread(target=_look, name="drafts", daemon=True).start()
+    """Once in a process: a worker is ready again after each lost connection."""
+    if not any(thread.name == _NAME for thread in threading.enumerate()):
+        threading.Thread(target=_look, name=_NAME, daemon=True).start()
 
 
 def _look() -> None:

@@ -53,6 +53,9 @@ SECRETS = Canaries(
 WORDS = Canaries({"a customer's words": "canary-the-customers-words-c0ffee"})
 CALLED = Canaries({"words of a call by hand": "canary-words-of-a-call-by-hand-beef"})
 
+#: The whole service starts over TLS, and everything is said once: most of this on one of two cores.
+pytestmark = pytest.mark.timeout(600)
+
 
 @dataclass
 class Overheard:
