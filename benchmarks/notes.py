@@ -27,6 +27,8 @@ FEW = 100
 #: Saves per transaction of the load, as deliveries that came together.
 TOGETHER = 25
 WORKERS = 2
+#: Looks at the drafts' table while they are saved, the one at the end included: every ten minutes of an hour.
+LOOKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _under_load(drafts: Drafts, report: Report, load: Load) -> None:
         f"notes: {reached / load.seconds:.0f} saves/s into {load.drafts} drafts for {load.seconds} s",
         f"notes: a flush was late by {_percentiles(late)}",
         f"notes: late by at most: {_within(before.within, after.within)}",
-        *_sizes(sizes),
+        *_sizes(sizes, load.seconds),
     ]
     report.figures.append(
         Figure(
@@ -133,18 +135,18 @@ def _under_load(drafts: Drafts, report: Report, load: Load) -> None:
             "MB",
             "at the end",
             "half way",
-            [sizes[2].size / 1e6],
-            [sizes[1].size / 1e6],
+            [sizes[-1].size / 1e6],
+            [sizes[len(sizes) // 2].size / 1e6],
         )
     )
 
 
 def _keep_saving(drafts: Drafts, load: Load, sizes: list[TableSize]) -> int:
-    """Save at the given rate, looking at the table half way and at the end. Return how many saves it were."""
+    """Save at the given rate, looking at the table on the way and at the end. Return how many saves."""
     began, made = time.monotonic(), 0
     wanted = load.saves_per_second * load.seconds
     while (passed := time.monotonic() - began) < load.seconds:
-        if passed > load.seconds / 2 and len(sizes) == 1:
+        if passed > len(sizes) * load.seconds / LOOKS:
             sizes.append(drafts.table())
         if made < min(wanted, load.saves_per_second * passed):
             drafts.save(drafts.any(TOGETHER))
@@ -174,11 +176,12 @@ def _within(before: dict[int, int], after: dict[int, int]) -> str:
     return ", ".join(f"{bound / 1000:g} s {share}" for bound, share in shares.items())
 
 
-def _sizes(sizes: Sequence[TableSize]) -> Iterator[str]:
-    for name, table in zip(("start", "half way", "end"), sizes, strict=True):
+def _sizes(sizes: Sequence[TableSize], seconds: int) -> Iterator[str]:
+    for look, table in enumerate(sizes):
         updates, hot = table.updates - sizes[0].updates, table.hot - sizes[0].hot
         share = f", {100 * hot / updates:.0f}% of {updates} updates in their page (HOT)" if updates else ""
-        yield f"notes: table at {name}: {table.size / 1e6:.1f} MB, {table.dead} dead rows{share}"
+        size = f"{table.size / 1e6:.1f} MB, {table.dead} dead rows"
+        yield f"notes: table after {look * seconds / LOOKS:.0f} s: {size}{share}"
 
 
 @contextmanager
