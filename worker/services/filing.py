@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from worker.db.models import CommandRow, SessionRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.requests import Request
-from worker.domain.words import CommandType, SessionKind, TicketKind
+from worker.domain.words import CommandType, TicketKind
 from worker.errors import Refusal
 from worker.services import lookup, routing
 from worker.services.context import Context
+from worker.services.hinting import hint_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def file_all(
         command_id = new.pop((place.lane.account_id, command.key), None)
         filed.append(_standing(tx, place, command) if command_id is None else Filed(command_id, place.lane))
         if wake and command_id is not None:
-            hint_command(tx, place, command.type, command_id)
+            _wake(tx, place, command.type, command_id)
     return filed
 
 
@@ -143,25 +144,16 @@ def _take_positions(tx: Transaction, counts: Mapping[UUID, int]) -> dict[UUID, I
     return positions
 
 
-def hint_command(tx: Transaction, place: Place, command_type: CommandType, command_id: int) -> None:
-    """Wake a worker for a command, with the ids that Flower shows."""
-    tx.hint(
-        command_type.value,
-        wakes_lane=f"ticket:{place.lane.ticket_id}",
-        command_id=command_id,
-        account_id=str(place.lane.account_id),
+def _wake(tx: Transaction, place: Place, command_type: CommandType, command_id: int) -> None:
+    hint_command(
+        tx,
+        command_id,
+        command_type,
+        account_id=place.lane.account_id,
         ticket=place.external_id,
-        session=str(place.session_id) if place.session_id else None,
-        kind=_SESSION_KINDS.get(command_type),
+        session_id=place.session_id,
+        wakes_lane=f"ticket:{place.lane.ticket_id}",
     )
-
-
-_SESSION_KINDS = {
-    CommandType.START_FLOW: SessionKind.FLOW.value,
-    CommandType.START_PROPOSAL: SessionKind.PROPOSAL.value,
-    CommandType.START_ADHOC: SessionKind.ADHOC.value,
-    CommandType.ESCALATE_WITHOUT_WALK: SessionKind.ADHOC.value,
-}
 
 
 def _values(place: Place, command: NewCommand, position: int) -> dict[str, object]:

@@ -12,10 +12,10 @@ from integrations.ports import Event, EventKind
 from worker.crash_points import Commit
 from worker.db.models import ConnectionRow, ConnectionStateRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.services import routing
 from worker.services.context import Context
+from worker.services.hinting import hint_delivery
 
 #: Connection and dedupe key: what makes two deliveries the same one.
 _Key = tuple[UUID, str]
@@ -152,11 +152,11 @@ def _hint_lanes(tx: Transaction, deliveries: Sequence[NewDelivery], new: Mapping
         if delivery_id is None or lane in woken or delivery.event.kind is EventKind.IGNORED:
             continue
         woken.add(lane)
-        tx.hint(
-            "delivery.interpret",
-            wakes_lane=f"delivery:{delivery.connection_id}:{delivery.lane}",
-            on_queue=COMMANDS if delivery.event.kind is EventKind.COMMAND else None,
-            delivery_id=delivery_id,
-            account_id=str(delivery.account_id),
+        hint_delivery(
+            tx,
+            delivery_id,
+            account_id=delivery.account_id,
             ticket=delivery.event.ticket_id,
+            carried=delivery.event.kind is EventKind.COMMAND,
+            wakes_lane=f"delivery:{delivery.connection_id}:{delivery.lane}",
         )

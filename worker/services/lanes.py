@@ -22,6 +22,7 @@ from worker.domain.words import CommandState, CommandType
 from worker.errors import StoreUnavailableError, TransientError
 from worker.services.context import Context
 from worker.services.filing import Lane
+from worker.services.hinting import hint_command
 from worker.services.settling import settle_turn
 
 log = structlog.get_logger()
@@ -184,9 +185,6 @@ def _hint_again(context: Context, lane: Lane) -> None:
     with context.uow.begin(lane.account_id) as tx:
         external_id = tx.session.get_one(TicketRow, lane.ticket_id).external_id
         for command_id, command_type in _due(lane, tx):
-            tx.hint(
-                CommandType(command_type).value,
-                command_id=command_id,
-                account_id=str(lane.account_id),
-                ticket=external_id,
+            hint_command(
+                tx, command_id, CommandType(command_type), account_id=lane.account_id, ticket=external_id
             )

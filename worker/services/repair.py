@@ -10,11 +10,13 @@ from typing import Any
 
 from sqlalchemy import select
 
+from integrations.ports import EventKind
 from worker.db.models import AuditRow, CommandRow, DeliveryRow, OutboxRow, TicketRow
 from worker.db.unit_of_work import Across, Transaction
-from worker.domain.words import CommandState, DeliveryState, OutboxState
+from worker.domain.words import CommandState, CommandType, DeliveryState, OutboxState
 from worker.services import routing
 from worker.services.context import Context
+from worker.services.hinting import hint_command, hint_delivery, hint_entry
 
 Row = DeliveryRow | CommandRow | OutboxRow
 
@@ -41,11 +43,12 @@ def replay_deliveries(context: Context, ids: Sequence[int], *, operator: str) ->
         if row.state not in _REPLAYABLE_DELIVERIES:
             return False
         row.state, row.attempts, row.next_attempt_at = DeliveryState.PENDING.value, 0, tx.now
-        tx.hint(
-            "delivery.interpret",
-            delivery_id=row.id,
-            account_id=str(row.account_id),
+        hint_delivery(
+            tx,
+            row.id,
+            account_id=row.account_id,
             ticket=row.external_ticket_id,
+            carried=row.event_kind == EventKind.COMMAND,
         )
         return True
 
@@ -60,11 +63,13 @@ def replay_commands(context: Context, ids: Sequence[int], *, operator: str) -> l
             return False
         row.state, row.attempts, row.next_attempt_at = CommandState.PENDING.value, 0, tx.now
         row.settled_at = None
-        tx.hint(
-            row.type,
-            command_id=row.id,
-            account_id=str(row.account_id),
+        hint_command(
+            tx,
+            row.id,
+            CommandType(row.type),
+            account_id=row.account_id,
             ticket=tx.session.get_one(TicketRow, row.ticket_id).external_id,
+            session_id=row.session_id,
         )
         return True
 
@@ -82,12 +87,12 @@ def retry_entries(context: Context, ids: Sequence[int], *, operator: str) -> lis
             row.state = (OutboxState.UNKNOWN if row.sending_at else OutboxState.PENDING).value
             row.probes = row.lost_answers = 0
         row.attempts, row.next_attempt_at = 0, tx.now
-        tx.hint(
-            "psa.push",
-            outbox_id=row.id,
-            account_id=str(row.account_id),
+        hint_entry(
+            tx,
+            row.id,
+            account_id=row.account_id,
             ticket=tx.session.get_one(TicketRow, row.ticket_id).external_id,
-            session=str(row.session_id),
+            session_id=row.session_id,
         )
         return True
 

@@ -8,15 +8,15 @@ turn, so that a storm of one account does not bury another account's single even
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import RowMapping, text
 
 from integrations.ports import EventKind
 from worker.crash_points import Commit
 from worker.db.unit_of_work import Across
-from worker.domain.queues import COMMANDS
+from worker.domain.words import CommandType
 from worker.services.context import Context
+from worker.services.hinting import hint_command, hint_delivery, hint_entry
 from worker.services.notes.flushing import hint_due_drafts
 
 #: Lanes hinted per kind and sweep. What does not fit comes with the next sweep, two seconds later.
@@ -44,43 +44,39 @@ def _sweep_kind(tx: Across, kind: str) -> int:
     named = {name: value for name, value in limits.items() if f":{name}" in _QUERIES[kind]}
     rows = tx.session.execute(query, named).mappings().all()
     for row in rows:
-        task, arguments = _HINTS[kind](row)
-        carried = row.get("event_kind") == EventKind.COMMAND
-        tx.hint(task, on_queue=COMMANDS if carried else None, repeats=True, **arguments)
+        _HINTS[kind](tx, row)
     return len(rows)
 
 
-def _delivery_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
-    return "delivery.interpret", {
-        "delivery_id": row["id"],
-        "account_id": str(row["account_id"]),
-        "ticket": row["ticket"],
-    }
+def _hint_delivery(tx: Across, row: RowMapping) -> None:
+    carried = row["event_kind"] == EventKind.COMMAND
+    hint_delivery(
+        tx, row["id"], account_id=row["account_id"], ticket=row["ticket"], carried=carried, repeats=True
+    )
 
 
-def _command_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
-    return row["type"], {
-        "command_id": row["id"],
-        "account_id": str(row["account_id"]),
-        "ticket": row["ticket"],
-        "session": None,
-        "kind": None,
-    }
+def _hint_command(tx: Across, row: RowMapping) -> None:
+    command_type = CommandType(row["type"])
+    hint_command(
+        tx, row["id"], command_type, account_id=row["account_id"], ticket=row["ticket"], repeats=True
+    )
 
 
-def _outbox_hint(row: RowMapping) -> tuple[str, dict[str, Any]]:
-    return "psa.push", {
-        "outbox_id": row["id"],
-        "account_id": str(row["account_id"]),
-        "ticket": row["ticket"],
-        "session": str(row["session_id"]),
-    }
+def _hint_entry(tx: Across, row: RowMapping) -> None:
+    hint_entry(
+        tx,
+        row["id"],
+        account_id=row["account_id"],
+        ticket=row["ticket"],
+        session_id=row["session_id"],
+        repeats=True,
+    )
 
 
 _HINTS = {
-    "deliveries": _delivery_hint,
-    "commands": _command_hint,
-    "outbox": _outbox_hint,
+    "deliveries": _hint_delivery,
+    "commands": _hint_command,
+    "outbox": _hint_entry,
 }
 
 #: The lanes that have open rows, walked one by one on the index of lanes, so that a thousand rows of

@@ -1,6 +1,9 @@
 """What an operator puts back: replayed, retried, discarded; recorded, and safe to repeat."""
 
+from uuid import uuid4
+
 from integrations.errors import AmbiguousError, RejectedError
+from tests.integration.noting import delivers
 from worker.services import repair
 
 
@@ -63,6 +66,14 @@ def test_an_interpreted_delivery_is_not_replayed_and_an_ignored_one_is(world):
     [again] = repair.replay_deliveries(world.context, [ignored], operator="ops")
     assert not again.done
     assert world.one("SELECT count(*) FROM command") == 1
+
+
+def test_a_replayed_delivery_that_carries_its_command_waits_behind_no_call_to_a_psa(world):
+    refused = delivers(world, "step.record", session_id=str(uuid4()), node_id="link", answer="yes")
+    world.interpret(refused)
+    assert world.one("SELECT state FROM delivery WHERE id = :id", id=refused) == "refused"
+    repair.replay_deliveries(world.context, [refused], operator="ops")
+    assert (world.published[-1].task, world.published[-1].queue) == ("delivery.interpret", "commands")
 
 
 def test_a_parked_entry_is_sent_when_it_is_retried(world):

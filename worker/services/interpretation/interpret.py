@@ -15,12 +15,12 @@ from worker.crash_points import Commit, CrashPoint, reach
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.outbox import backoff
-from worker.domain.queues import COMMANDS
 from worker.domain.words import DeliveryState
 from worker.errors import Refusal
 from worker.services import routing
 from worker.services.admission import heard
 from worker.services.context import Context
+from worker.services.hinting import hint_delivery
 from worker.services.interpretation import carried, claims, refetched
 from worker.services.interpretation.carried import Carried
 from worker.services.interpretation.claims import MAX_ATTEMPTS, Claim
@@ -181,12 +181,12 @@ def _hint_rest(context: Context, tx: Transaction, claim: Claim) -> None:
         .limit(1)
     )
     for delivery_id, ticket in tx.session.execute(query):
-        tx.hint(
-            "delivery.interpret",
-            on_queue=COMMANDS if context.providers[claim.connection.provider].carries_commands else None,
-            delivery_id=delivery_id,
-            account_id=str(claim.connection.account_id),
+        hint_delivery(
+            tx,
+            delivery_id,
+            account_id=claim.connection.account_id,
             ticket=ticket,
+            carried=context.providers[claim.connection.provider].carries_commands,
         )
 
 
@@ -206,12 +206,7 @@ def _hint_another_lane(tx: Transaction, claim: Claim) -> None:
         .subquery()
     )
     for delivery_id, ticket in tx.session.execute(select(due).order_by(func.random()).limit(1)):
-        tx.hint(
-            "delivery.interpret",
-            delivery_id=delivery_id,
-            account_id=str(claim.connection.account_id),
-            ticket=ticket,
-        )
+        hint_delivery(tx, delivery_id, account_id=claim.connection.account_id, ticket=ticket, carried=False)
 
 
 def _again_later(context: Context, claim: Claim, error: CallError) -> None:

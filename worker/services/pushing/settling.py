@@ -14,6 +14,7 @@ from worker.domain.outbox import Failure, Verdict, after_failure, after_probe
 from worker.domain.words import OutboxState
 from worker.services.admission import heard
 from worker.services.context import Context
+from worker.services.hinting import hint_entry
 from worker.services.pushing.claims import Claim, Step
 from worker.services.pushing.order import OPEN, is_held_back
 
@@ -174,13 +175,7 @@ def _hint_another_ticket(tx: Transaction, entry: OutboxRow) -> None:
 
 
 def _hint(tx: Transaction, entry: OutboxRow, ticket: str) -> None:
-    tx.hint(
-        "psa.push",
-        outbox_id=entry.id,
-        account_id=str(entry.account_id),
-        ticket=ticket,
-        session=str(entry.session_id),
-    )
+    hint_entry(tx, entry.id, account_id=entry.account_id, ticket=ticket, session_id=entry.session_id)
 
 
 def _report(claim: Claim, verdict: Verdict, reason: str | None, again_at: datetime) -> None:

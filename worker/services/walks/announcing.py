@@ -11,6 +11,7 @@ from worker.domain.summary import WalkReport, summary_text
 from worker.domain.time_entry import time_spent, time_text
 from worker.domain.triggers import OnEscalate, parse_rules
 from worker.domain.words import OutboxKind, SessionStatus, TicketKind
+from worker.services.hinting import hint_entry
 from worker.services.walks.report import report_of, walked_path
 from worker.services.walks.scene import Scene
 
@@ -140,10 +141,10 @@ def _hint(scene: Scene, session: SessionRow) -> None:
     """Wake a pusher for the first entry; each entry wakes the next of its ticket."""
     scene.tx.session.flush()
     query = select(OutboxRow.id).where(OutboxRow.session_id == session.id).order_by(OutboxRow.id).limit(1)
-    scene.tx.hint(
-        "psa.push",
-        outbox_id=scene.tx.session.scalars(query).one(),
-        account_id=str(session.account_id),
+    hint_entry(
+        scene.tx,
+        scene.tx.session.scalars(query).one(),
+        account_id=session.account_id,
         ticket=scene.ticket.external_id,
-        session=str(session.id),
+        session_id=session.id,
     )
