@@ -9,6 +9,8 @@ from kombu import Queue as _Queue
 from worker.domain.queues import CANARY_SECONDS as _CANARY_SECONDS
 from worker.domain.queues import QUEUES as _QUEUES
 from worker.settings import load_settings as _load_settings
+from worker.wakes import BEHIND as _BEHIND
+from worker.wakes import FRONT as _FRONT
 
 _settings = _load_settings()
 
@@ -38,6 +40,9 @@ broker_transport_options = {
     "visibility_timeout": 120,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
+    # Two lists per queue: what one account sends beyond its share waits behind everybody's first wake-ups,
+    # or a storm of one account would stand before another's single event.
+    "priority_steps": [_FRONT, _BEHIND],
     # Several homes may share one Redis server without seeing each other's messages.
     "global_keyprefix": "ticketwalk:",
 }

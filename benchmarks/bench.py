@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 
-from benchmarks import notes, pacing, receiving, stepping, storming, turning, walling
+from benchmarks import notes, pacing, receiving, sharing, stepping, storming, turning, walling
 from benchmarks.figures import Report, table
 from benchmarks.stage import stage
 
@@ -22,6 +22,7 @@ MEASURES: Mapping[str, Callable[..., None]] = {
     "storm": storming.measure,
     "pacing": pacing.measure,
     "notes": notes.measure,
+    "sharing": sharing.measure,
     # the last: what it stores is never interpreted
     "receiver": receiving.measure,
 }
@@ -35,7 +36,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
     paced = partial(pacing.measure, pushes=given.pushes, calls_per_minute=given.calls_per_minute)
     saved = partial(notes.measure, load=_load_of_notes(given))
-    measures = {**MEASURES, "pacing": paced, "notes": saved}
+    shared = partial(sharing.measure, events=given.events)
+    measures = {**MEASURES, "pacing": paced, "notes": saved, "sharing": shared}
     report, machine, began = Report(), _machine(), time.monotonic()
     _say(_line(machine))
     with stage() as ready:
@@ -61,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--drafts", type=_count, default=load.drafts, help="notes: live drafts")
     parser.add_argument("--saves", type=_count, default=load.saves_per_second, help="notes: saves per second")
     parser.add_argument("--seconds", type=_count, default=load.seconds, help="notes: how long they are saved")
+    parser.add_argument("--events", type=_count, default=sharing.EVENTS, help="sharing: of the storm")
     parser.add_argument("--json", action="store_true", help="the figures, with every round's, as JSON")
     return parser.parse_args()
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
 from worker.logs import frames
-from worker.wakes import LANE_HEADER, wakes
+from worker.wakes import LANE_HEADER, SHARE_HEADER, wakes
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
 
     def __call__(self, *positional: Any, **arguments: Any) -> dict[str, Any]:
         """Run the task. Bad input ends as `refused`, whatever it was; nothing is retried here."""
-        self._take_flag_away()
+        self._was_received()
         try:
             self._check_call(positional, arguments)
             result = dict(self.run(**arguments))
@@ -82,11 +82,11 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
         say("task ended", task=self.name, outcome=result.get("outcome"), **_ids(arguments))
         return result
 
-    def _take_flag_away(self) -> None:
+    def _was_received(self) -> None:
         """Before anything is read, so that what is committed later gets a wake-up of its own."""
-        lane = (self.request.headers or {}).get(LANE_HEADER)
-        if isinstance(lane, str):
-            wakes(self.app.conf.broker_url).received(lane)
+        headers = self.request.headers or {}
+        lane, share = (_text(headers.get(name)) for name in (LANE_HEADER, SHARE_HEADER))
+        wakes(self.app.conf.broker_url).received(lane, share, self.request.id)
 
     def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         if positional:
@@ -95,6 +95,10 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
             inspect.signature(self.run).bind(**arguments)
         except TypeError as error:
             raise Refusal("invalid", f"{self.name}: {error}") from None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 class UnexpectedError(Exception):

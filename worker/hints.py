@@ -3,15 +3,18 @@
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import structlog
 from celery import Celery
+from celery.utils import uuid
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from worker.crash_points import CrashPoint, reach
 from worker.db.unit_of_work import Hint
-from worker.wakes import LANE_HEADER, wakes
+from worker.wakes import BEHIND, FRONT, LANE_HEADER, SHARE_HEADER, Wakes, wakes
 
 log = structlog.get_logger()
 
@@ -20,9 +23,20 @@ BACKLOG = 10_000
 #: Hints sent together; their lanes are looked up in one round trip.
 BATCH = 100
 #: A queue with more messages than this has workers that are behind, not hints that were lost: the sweep adds
-#: nothing to it. Without this bound, two beats hint at 200 lanes a second where 100 tasks a second are done:
-#: after ten minutes of faults some 25 000 stale wake-ups stood before every fresh task (`make chaos`).
+#: nothing to it but what finds room in front. Without this bound, two beats hint at 200 lanes a second where
+#: 100 tasks a second are done: after ten minutes of faults some 25 000 stale wake-ups stood before every
+#: fresh task (`make chaos`).
 FULL_QUEUE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A hint on its way. `share`: the account and the queue that it is counted for; empty: none."""
+
+    hint: Hint
+    id: str
+    share: str
+    priority: int = FRONT
 
 
 class CeleryPublisher:
@@ -32,34 +46,66 @@ class CeleryPublisher:
         self._app = app
 
     def publish(self, hints: Sequence[Hint]) -> None:
-        """Send each hint whose lane has none waiting; stop at the first that the broker does not take."""
+        """Send each hint whose lane has none waiting; stop at the first that the broker does not take.
+
+        What is beyond its account's share in front of a queue goes behind; what repeats is left out there,
+        once the queue is full.
+        """
         try:
-            for hint in self._wanted(hints):
-                # nobody reads the result of a hint: the command's row says what became of it
-                self._app.send_task(
-                    hint.task,
-                    kwargs=hint.arguments,
-                    ignore_result=True,
-                    headers={LANE_HEADER: hint.lane},
-                    queue=hint.queue,
-                )
+            for message in self._messages(self._wanted(hints)):
+                self._send(message)
                 reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
         except (OperationalError, RedisError, OSError) as error:
             log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
 
-    def _wanted(self, hints: Sequence[Hint]) -> Iterator[Hint]:
-        hints = [hint for hint in hints if not hint.repeats] + self._repeated([h for h in hints if h.repeats])
+    def _wanted(self, hints: Sequence[Hint]) -> list[Hint]:
         lanes = [hint.lane for hint in hints if hint.lane is not None]
-        claimed = iter(wakes(self._app.conf.broker_url).claim(lanes))
-        for hint in hints:
-            if hint.lane is None or next(claimed):
-                yield hint
+        claimed = iter(self._wakes.claim(lanes))
+        return [hint for hint in hints if hint.lane is None or next(claimed)]
 
-    def _repeated(self, hints: Sequence[Hint]) -> list[Hint]:
-        """Return those that go to a queue which has room."""
-        queues = [hint.queue or self._app.amqp.router.route({}, hint.task)["queue"].name for hint in hints]
-        waiting = {name: wakes(self._app.conf.broker_url).messages(name) for name in set(queues)}
-        return [hint for hint, name in zip(hints, queues, strict=True) if waiting[name] < FULL_QUEUE]
+    def _messages(self, hints: Sequence[Hint]) -> Iterator[_Message]:
+        """Yield what is to be sent; those of an account and queue ask for their places together."""
+        for share, of_share in groupby(sorted(hints, key=self._share), key=self._share):
+            messages = [_Message(hint, uuid(), share) for hint in of_share]
+            room = self._room(share, [message.id for message in messages])
+            yield from messages[:room]
+            yield from self._behind(messages[room:])
+
+    def _behind(self, messages: Sequence[_Message]) -> Iterator[_Message]:
+        full = bool(messages) and self._wakes.messages(self._queue(messages[0].hint)) >= FULL_QUEUE
+        for message in messages:
+            if not (full and message.hint.repeats):
+                yield replace(message, priority=BEHIND)
+            elif message.hint.lane is not None:
+                self._wakes.received(message.hint.lane)
+
+    def _room(self, share: str, ids: Sequence[str]) -> int:
+        return self._wakes.take_front(share, ids) if share else len(ids)
+
+    def _send(self, message: _Message) -> None:
+        """Nobody reads the result of a hint: the row says what became of it."""
+        hint = message.hint
+        self._app.send_task(
+            hint.task,
+            kwargs=hint.arguments,
+            task_id=message.id,
+            ignore_result=True,
+            headers={LANE_HEADER: hint.lane, SHARE_HEADER: message.share or None},
+            queue=hint.queue,
+            priority=message.priority,
+        )
+
+    def _share(self, hint: Hint) -> str:
+        """Return whose hint it is and for which queue; empty where it is no account's."""
+        account_id = hint.arguments.get("account_id")
+        return f"{self._queue(hint)}:{account_id}" if account_id else ""
+
+    def _queue(self, hint: Hint) -> str:
+        return hint.queue or str(self._app.amqp.router.route({}, hint.task)["queue"].name)
+
+    @property
+    def _wakes(self) -> Wakes:
+        return wakes(self._app.conf.broker_url)
 
 
 class BackgroundPublisher:

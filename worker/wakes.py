@@ -1,27 +1,65 @@
-"""One wake-up per lane at a time: a burst on one ticket costs few messages.
+"""Wake-ups in Redis: one per lane at a time, and a bounded number of each account's before everybody else's.
 
-A flag in Redis says that a wake-up of the lane is waiting to be received. The task that receives it takes the
-flag away before it reads, so what is committed after that gets a wake-up of its own. A flag whose message was
-lost runs out by itself, and the sweep does not ask for it.
+A flag says that a wake-up of a lane waits to be received, so a burst on one ticket costs few messages. The
+task that receives it takes the flag away before it reads, so what is committed after that gets a wake-up of
+its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it.
+
+A share counts the wake-ups of an account that wait in front of a queue. Those beyond it are sent behind all
+others, so another account's single event waits for a few messages of a storm and not for all of them.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
 from redis.exceptions import RedisError
 
 from worker.redis_client import quick_client
 
-#: After this many seconds a flag is taken for one whose message was lost. The sweep is far earlier (2 s).
+#: After this many seconds a message is taken for lost: its lane's flag and its place in front run out. The
+#: sweep is far earlier (2 s).
 FLAG_SECONDS = 10
-#: Header of the message that carries the lane to the task that receives it.
-LANE_HEADER = "ticketwalk_lane"
+#: Wake-ups of one account that wait in front of one queue. A few keep its work going while the workers take
+#: turns; each is up to a hundred commands that another account waits for.
+FRONT_SHARE = 4
+#: Priorities of a message, as kombu's Redis transport has them: a list for each, 0 is taken first.
+FRONT, BEHIND = 0, 9
+#: Headers of a message that say what the task that receives it gives back.
+LANE_HEADER, SHARE_HEADER = "ticketwalk_lane", "ticketwalk_share"
 _PREFIX = "ticketwalk:wake:"
+_FRONT_PREFIX = "ticketwalk:front:"
+_BEHIND_PREFIX = "ticketwalk:behind:"
 _QUEUE_PREFIX = "ticketwalk:"
+#: What kombu puts between a queue's name and a priority.
+_SEPARATOR = "\x06\x16"
+
+#: While messages of an account come from behind, its new ones go there too, so that they keep their order.
+#: Where none came for this long, in seconds, there are none left, or other accounts keep the workers busy.
+BEHIND_SECONDS = 2
+
+#: KEYS: the messages in front, by when they are taken for lost; whether the account has some behind. ARGV:
+#: how many may be in front, seconds until they are lost, seconds that the second key is kept, the ids of
+#: those that ask. Returns how many of these, the first ones, have found room.
+_TAKE_FRONT = """
+local now, room, taken = tonumber(redis.call('TIME')[1]), 0, 0
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('EXISTS', KEYS[2]) == 0 then room = ARGV[1] - redis.call('ZCARD', KEYS[1]) end
+for place = 4, math.min(#ARGV, room + 3) do
+    redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[place])
+    taken = taken + 1
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+if taken < #ARGV - 3 then redis.call('SET', KEYS[2], 1, 'EX', ARGV[3]) end
+return taken
+"""
+#: KEYS as above. ARGV: the id of a message that was received, seconds that the second key is kept.
+_LEAVE = """
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then redis.call('SET', KEYS[2], 1, 'EX', ARGV[2]) end
+"""
 
 
 class Wakes:
-    """The flags. Without Redis (another broker) every wake-up is sent."""
+    """The flags and shares. Without Redis (another broker) every wake-up is sent, in front."""
 
     def __init__(self, broker_url: str) -> None:
         self._redis = quick_client(broker_url)
@@ -38,25 +76,44 @@ class Wakes:
         except (RedisError, OSError):
             return [True] * len(lanes)
 
+    def take_front(self, share: str, message_ids: Sequence[str]) -> int:
+        """Return how many of an account's messages, the first ones, find room in front of their queue."""
+        if self._redis is None:
+            return len(message_ids)
+        try:
+            arguments = (FRONT_SHARE, FLAG_SECONDS, BEHIND_SECONDS, *message_ids)
+            return int(self._redis.eval(_TAKE_FRONT, 2, *_keys(share), *arguments))  # type: ignore[arg-type] # of a client that does not await
+        except (RedisError, OSError):
+            return len(message_ids)
+
     def messages(self, queue: str) -> int:
         """Return how many messages wait in a queue; none where that cannot be known."""
         if self._redis is None:
             return 0
         try:
-            # kombu keeps a queue in a list of its name, under the broker's `global_keyprefix`
-            return int(self._redis.llen(_QUEUE_PREFIX + queue))
+            # kombu keeps a queue in a list per priority, under the broker's `global_keyprefix`
+            front = _QUEUE_PREFIX + queue
+            return sum(int(self._redis.llen(name)) for name in (front, f"{front}{_SEPARATOR}{BEHIND}"))
         except (RedisError, OSError):
             return 0
 
-    def received(self, lane: str) -> None:
-        """Take the flag away: from now on the lane's changes need a wake-up of their own."""
-        if self._redis is None:
+    def received(self, lane: str | None, share: str | None = None, message_id: str = "") -> None:
+        """Take the flag away, and give the place in front back: what changes from now on is waked anew.
+
+        What Redis does not take away runs out by itself.
+        """
+        if self._redis is None or (lane is None and share is None):
             return
-        try:
-            self._redis.delete(_PREFIX + lane)
-        except (RedisError, OSError):
-            # the flag runs out by itself
-            return
+        with suppress(RedisError, OSError), self._redis.pipeline(transaction=False) as pipeline:
+            if lane is not None:
+                pipeline.delete(_PREFIX + lane)
+            if share is not None:
+                pipeline.eval(_LEAVE, 2, *_keys(share), message_id, BEHIND_SECONDS)
+            pipeline.execute()
+
+
+def _keys(share: str) -> tuple[str, str]:
+    return f"{_FRONT_PREFIX}{share}", f"{_BEHIND_PREFIX}{share}"
 
 
 @cache

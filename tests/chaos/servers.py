@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import redis
+from psycopg import IsolationLevel
 
 from worker.runtime.embedded import hold
 from worker.runtime.home import Home
@@ -42,6 +44,15 @@ class Servers:
                 self._connection.close()
                 self._connection = None
                 raise
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Have all that `rows` finds meanwhile be of one moment, though the service may go on."""
+        self.rows("SELECT 1")
+        assert self._connection is not None  # it has just answered
+        self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with self._connection.transaction():
+            yield
 
     def stop_postgres(self, mode: str, *, down_seconds: float) -> None:
         """Stop as `pg_ctl -m MODE` does, stay down, start again."""

@@ -64,13 +64,14 @@ class Tables:
 
 
 def read_tables(servers: Servers) -> Tables:
-    """Read everything that the checker judges."""
-    return Tables(
-        connections=dict(servers.rows("SELECT name, id::text FROM connection")),
-        deliveries=_deliveries(servers),
-        commands=_commands(servers),
-        walks=_walks(servers),
-    )
+    """Read everything that the checker judges, as it was at one moment: what was not settled may go on."""
+    with servers.one_moment():
+        return Tables(
+            connections=dict(servers.rows("SELECT name, id::text FROM connection")),
+            deliveries=_deliveries(servers),
+            commands=_commands(servers),
+            walks=_walks(servers),
+        )
 
 
 def _deliveries(servers: Servers) -> dict[tuple[str, str], Delivery]:

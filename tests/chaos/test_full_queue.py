@@ -1,11 +1,15 @@
-"""The sweep does not bury a queue whose workers are behind; what is new is sent all the same."""
+"""What is sent to a queue whose workers are behind: new hints, and of the sweep what has room in front."""
 
+import base64
+import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 import redis
 from celery import Celery
 
+import celeryconfig
 from worker.db.unit_of_work import Hint
 from worker.hints import FULL_QUEUE, CeleryPublisher
 
@@ -21,20 +25,36 @@ def client(home):
 @pytest.fixture
 def publisher(home):
     app = Celery(broker=home.redis_url, set_as_current=False)
-    app.conf.broker_transport_options = {"global_keyprefix": "ticketwalk:"}
+    app.conf.broker_transport_options = celeryconfig.broker_transport_options
     yield CeleryPublisher(app)
     app.close()
 
 
-@pytest.mark.parametrize(
-    ("waiting", "repeats", "sent"),
-    [(0, True, 1), (FULL_QUEUE - 1, True, 1), (FULL_QUEUE, True, 0), (FULL_QUEUE, False, 1)],
-)
-def test_a_repeated_hint_is_sent_only_where_the_queue_has_room(client, publisher, waiting, repeats, sent):
+def test_what_one_account_sends_beyond_its_share_is_taken_after_everybody_elses(client, publisher):
     name = f"queue-{uuid4().hex}"
-    key = f"ticketwalk:{name}"
-    if waiting:
-        client.rpush(key, *["{}"] * waiting)
-    publisher.publish([Hint("step.record", {"command_id": 1}, queue=name, repeats=repeats)])
-    assert client.llen(key) == waiting + sent
-    client.delete(key)
+    storm = [_hint(name, "stormy", number) for number in range(20)]
+    publisher.publish(storm)
+    publisher.publish([_hint(name, "other", 20)])
+    in_front, behind = f"ticketwalk:{name}", f"ticketwalk:{name}\x06\x169"
+    assert [_command(message) for message in reversed(client.lrange(in_front, 0, -1))] == [0, 1, 2, 3, 20]
+    assert [_command(message) for message in reversed(client.lrange(behind, 0, -1))] == list(range(4, 20))
+    client.delete(in_front, behind)
+
+
+@pytest.mark.parametrize(("account", "sent"), [("other", 1), ("stormy", 0)])
+def test_a_repeated_hint_finds_room_in_front_of_a_full_queue(client, publisher, account, sent):
+    name = f"queue-{uuid4().hex}"
+    publisher.publish([_hint(name, "stormy", number) for number in range(FULL_QUEUE)])
+    before = client.llen(f"ticketwalk:{name}")
+    publisher.publish([replace(_hint(name, account, FULL_QUEUE), repeats=True)])
+    assert client.llen(f"ticketwalk:{name}") == before + sent
+    client.delete(f"ticketwalk:{name}", f"ticketwalk:{name}\x06\x169")
+
+
+def _hint(queue: str, account: str, number: int) -> Hint:
+    return Hint("step.record", {"command_id": number, "account_id": f"{queue}-{account}"}, queue=queue)
+
+
+def _command(message: bytes) -> int:
+    body = json.loads(base64.b64decode(json.loads(message)["body"]))
+    return int(body[1]["command_id"])

@@ -3,9 +3,10 @@
 from uuid import uuid4
 
 import pytest
+from redis import Redis
 
 from worker.runtime.home import Home
-from worker.wakes import Wakes
+from worker.wakes import BEHIND_SECONDS, Wakes
 
 
 @pytest.fixture
@@ -34,3 +35,38 @@ def test_without_redis_every_wake_up_is_sent():
 
 def test_with_another_broker_every_wake_up_is_sent():
     assert Wakes("amqp://broker").claim(["a", "a"]) == [True, True]
+
+
+def test_an_account_has_a_few_messages_in_front_and_the_rest_behind(flags: Wakes):
+    share = str(uuid4())
+    assert flags.take_front(share, ["1", "2", "3"]) == 3
+    assert flags.take_front(share, ["4", "5", "6"]) == 1
+    assert flags.take_front(str(uuid4()), ["7"]) == 1
+
+
+def test_a_message_that_was_received_makes_room_in_front(flags: Wakes):
+    share = str(uuid4())
+    flags.take_front(share, ["1", "2", "3", "4"])
+    flags.received(None, share, "2")
+    assert flags.take_front(share, ["5"]) == 1
+    assert flags.take_front(share, ["6"]) == 0
+
+
+def test_what_comes_after_a_message_behind_goes_behind_too_until_none_is_left_there(flags: Wakes, home: Home):
+    share = str(uuid4())
+    flags.take_front(share, ["1", "2", "3", "4", "behind"])
+    for message_id in ("1", "2", "3", "4"):
+        flags.received(None, share, message_id)
+    assert flags.take_front(share, ["5"]) == 0
+    flags.received(None, share, "behind")
+    assert flags.take_front(share, ["6"]) == 0
+    with Redis(unix_socket_path=str(home.redis_socket)) as redis:
+        [key] = redis.keys(f"*behind:{share}")
+        assert 0 < redis.ttl(key) <= BEHIND_SECONDS
+        redis.delete(key)
+    assert flags.take_front(share, ["7"]) == 1
+
+
+def test_without_redis_every_message_goes_in_front():
+    assert Wakes("redis+socket:///nowhere/redis.sock").take_front("a", ["1"] * 9) == 9
+    assert Wakes("amqp://broker").take_front("a", ["1"] * 9) == 9
