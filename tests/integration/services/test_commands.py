@@ -4,13 +4,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
+from worker.domain.lane import MAX_CLAIMS
 from worker.domain.words import CommandType
+from worker.errors import TransientError
 from worker.services import settling
 from worker.services.carrying import command_by_hand
 from worker.services.filing import file_request
 from worker.services.lanes import drain, take_turn
-from worker.services.walks.scene import Effect
+from worker.services.walks.scene import Effect, Scene
 
 pytestmark = pytest.mark.integration
 
@@ -180,6 +183,28 @@ def test_a_command_that_always_fails_is_parked_and_its_ticket_goes_on(world, mon
     drain(world.context, world.lane())
     assert states(world) == ["applied", "parked", "applied"]
     assert world.one("SELECT reason FROM command WHERE state = 'parked'") == "unexpected ZeroDivisionError"
+
+
+def test_trouble_of_the_database_spends_no_attempt(world, monkeypatch):
+    session = world.started("flow")
+    file_only(world, "step.record", session=session, **STEP)
+    effect = settling._EFFECTS[CommandType.RECORD_STEP]
+
+    def cut_off(scene: Scene, *arguments: Any) -> Effect:
+        done = effect(scene, *arguments)
+        pid = scene.tx.session.scalar(text("SELECT pg_backend_pid()"))
+        world.rows("SELECT pg_terminate_backend(:pid)", pid=pid)
+        return done
+
+    with monkeypatch.context() as broken:
+        broken.setattr(settling, "_EFFECTS", {**settling._EFFECTS, CommandType.RECORD_STEP: cut_off})
+        for _ in range(MAX_CLAIMS + 1):
+            with pytest.raises(TransientError):
+                drain(world.context, world.lane())
+    assert world.rows("SELECT attempts, state FROM command WHERE type = 'step.record'") == [(0, "pending")]
+    drain(world.context, world.lane())
+    assert states(world) == ["applied", "applied"]
+    assert world.walk(session, "step_count") == 1
 
 
 def test_a_command_that_fails_leaves_other_tickets_alone(world, monkeypatch):
