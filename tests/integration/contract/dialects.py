@@ -13,12 +13,16 @@ class Dialect:
 
     `notes_in_one_answer` is how many notes the client asks for at a time; None: the PSA gives them all at
     once. `signs_body` is false where a delivery is proven by a secret word, whatever its body says.
+    `note_method` is the HTTP method that writes a note. `keeps_time` is false where the PSA
+    has no time entries.
     """
 
     member: str
     notes_in_one_answer: int | None
     signs_body: bool = True
     statuses: tuple[str, str] = ("In Progress", "Escalated")
+    note_method: str = "POST"
+    keeps_time: bool = True
 
 
 DIALECTS = {
