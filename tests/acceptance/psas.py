@@ -32,6 +32,8 @@ HABITS = {
     "connectwise": Habits("jdoe", TECHNICIAN, ">Closed", "*/service/tickets/*/notes"),
     # a HaloPSA knows its agents by number
     "halopsa": Habits("17", "jane.halo@acme.example", "Closed", "*/api/Actions"),
+    # a Zendesk knows its agents by e-mail address
+    "zendesk": Habits("jdoe@acme.example", "jane.zendesk@acme.example", "Solved", "*/api/v2/tickets/*"),
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from integrations.autotask.api import MAX_RECORDS
 from integrations.connectwise.api import PAGE_SIZE
 from integrations.halopsa.client import FIRST_ACTIONS
+from integrations.zendesk.api import PAGE_SIZE as ZENDESK_PAGE_SIZE
 
 
 @dataclass(frozen=True)
@@ -29,4 +30,11 @@ DIALECTS = {
     "autotask": Dialect(member="jdoe", notes_in_one_answer=MAX_RECORDS),
     "connectwise": Dialect(member="jdoe", notes_in_one_answer=PAGE_SIZE),
     "halopsa": Dialect(member="17", notes_in_one_answer=FIRST_ACTIONS, signs_body=False),
+    "zendesk": Dialect(
+        member="jdoe@acme.example",
+        notes_in_one_answer=ZENDESK_PAGE_SIZE,
+        statuses=("Open", "Pending"),
+        note_method="PUT",
+        keeps_time=False,
+    ),
 }
