@@ -21,8 +21,8 @@ class Zendesk:
     name = "zendesk"
     credential_names = CREDENTIAL_NAMES
     needs_webhook_secret = False
-    #: Sent again where Retry-After says less than 60 s, which the receiver does (as integrators quote Zendesk's
-    #: "Creating and monitoring webhooks"; docs/zendesk.md, Assumptions).
+    #: Sent again where Retry-After says less than 60 s, as integrators quote Zendesk's page (docs/zendesk.md,
+    #: Assumptions); the receiver says 2 s.
     unavailable_status = 503
     note_limit = NOTE_LIMIT
     repeatable = False

@@ -15,8 +15,8 @@ from integrations.zendesk.simulator.settings import Settings
 from integrations.zendesk.simulator.world import World
 from integrations.zendesk.webhook import SIGNATURE_HEADER, TICKET_EVENT, TIMESTAMP_HEADER, signature_of
 
-#: As integrators quote Zendesk's "Creating and monitoring webhooks": 409 is sent again up to three times, 429 and 503 where
-#: Retry-After says less than a minute, a time-out up to five times. Nothing else is.
+#: As integrators quote Zendesk's "Creating and monitoring webhooks": 409 is sent again up to three times, 429
+#: and 503 where Retry-After says less than a minute, a time-out up to five times. Nothing else is.
 CONFLICT, LATER = 409, frozenset({429, 503})
 RETRIES, RETRIES_AFTER_TIMEOUT = 3, 5
 LONGEST_RETRY_AFTER_SECONDS = 60
