@@ -16,7 +16,7 @@ FIRST_TICKET_ID = 35_436
 #: Bytes of a comment.
 MAX_COMMENT = 65_535
 
-API_TOKEN = "6wiIBWbGkBMo1mRDMuVwkw1EPsNkeUj95PIz2akv"  # noqa: S105 (made up: what lets in here)
+API_TOKEN = "simulated-zendesk-api-token"  # noqa: S105 (made up: what lets in here)
 GROUP = Named(701, "Support")
 AGENTS = (
     Person(101, "Jane Doe", "jdoe@acme.example"),
