@@ -8,8 +8,9 @@ from integrations.connectwise import ConnectWise
 from integrations.halopsa import HaloPsa
 from integrations.ports import Provider
 from integrations.standard import Standard
+from integrations.zendesk import Zendesk
 
-_ALL: tuple[Provider, ...] = (Autotask(), ConnectWise(), HaloPsa(), Standard())
+_ALL: tuple[Provider, ...] = (Autotask(), ConnectWise(), HaloPsa(), Standard(), Zendesk())
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.name: provider for provider in _ALL})
 

@@ -15,6 +15,7 @@ SIMULATORS: Mapping[str, str] = MappingProxyType(
         "connectwise": "integrations.connectwise.simulator",
         "halopsa": "integrations.halopsa.simulator",
         "standard": "integrations.standard.simulator",
+        "zendesk": "integrations.zendesk.simulator",
     }
 )
 

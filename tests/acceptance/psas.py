@@ -13,6 +13,7 @@ from integrations.simulation.stand_in import StandIn
 from integrations.simulation.traffic import LoggedRequest
 from integrations.simulators import stand_in_class
 from tests.acceptance.tools import RULES, TECHNICIAN, Account, send, wait_for
+from tests.integration.contract.dialects import DIALECTS
 from worker.demo.service import RunningService
 
 
@@ -31,6 +32,8 @@ HABITS = {
     "connectwise": Habits("jdoe", TECHNICIAN, ">Closed", "*/service/tickets/*/notes"),
     # a HaloPSA knows its agents by number
     "halopsa": Habits("17", "jane.halo@acme.example", "Closed", "*/api/Actions"),
+    # a Zendesk knows its agents by e-mail address
+    "zendesk": Habits("jdoe@acme.example", "jane.zendesk@acme.example", "Solved", "*/api/v2/tickets/*"),
 }
 
 
@@ -49,6 +52,10 @@ class Psa:
         return HABITS[self.name]
 
     @property
+    def note_method(self) -> str:
+        return DIALECTS[self.name].note_method
+
+    @property
     def client(self) -> PsaClient:
         return provider(self.name).client(self.stand_in.link(self.connection_id))
 
@@ -57,11 +64,11 @@ class Psa:
 
     def spoil_the_next_note(self, kind: str, **options: Any) -> None:
         """Ask for a fault when the next note is written."""
-        self.stand_in.fault(kind, method="POST", path=self.habits.notes, **options)
+        self.stand_in.fault(kind, method=self.note_method, path=self.habits.notes, **options)
 
     def note_posts(self) -> list[LoggedRequest]:
         """Return every attempt to write a note, in order."""
-        return self.stand_in.requests("POST", self.habits.notes.rpartition("*")[2])
+        return self.stand_in.requests(self.note_method, self.habits.notes.rpartition("*")[2])
 
     def has_spoiled(self, kind: str) -> bool:
         return any(post.fault == kind for post in self.note_posts())
@@ -90,10 +97,12 @@ class Walked:
 @contextmanager
 def running_psas(service: RunningService, acme: Account, path: Path) -> Iterator[dict[str, Psa]]:
     """Run every PSA's simulator, connect the account to it and register its webhooks."""
-    service.run(
-        *("user", "add", "--account", acme.name, "--email", HABITS["halopsa"].technician),
-        *("--role", "l1_tech", "--psa-member", HABITS["halopsa"].member),
-    )
+    for habits in HABITS.values():
+        if habits.technician != TECHNICIAN:  # that one is there
+            service.run(
+                *("user", "add", "--account", acme.name, "--email", habits.technician),
+                *("--role", "l1_tech", "--psa-member", habits.member),
+            )
     with ExitStack() as stack:
         made = {}
         for name in HABITS:

@@ -32,6 +32,8 @@ PSAS = [
     for name, provider in PROVIDERS.items()
     if not provider.carries_commands and name in SIMULATORS and name in DIALECTS
 ]
+TIMEKEEPERS = [name for name in PSAS if DIALECTS[name].keeps_time]
+WITHOUT_TIME = [name for name in PSAS if not DIALECTS[name].keeps_time]
 CONNECTION = str(UUID(int=1))
 START = datetime(2026, 6, 2, 14, tzinfo=UTC)
 MARKER = "[tw:7c1f9e2a]"

@@ -6,7 +6,7 @@ import pytest
 
 from integrations.errors import AmbiguousError, RejectedError, ThrottledError
 from integrations.ports import NotePurpose
-from tests.integration.contract.conftest import MARKER, note, time_entry
+from tests.integration.contract.conftest import MARKER, TIMEKEEPERS, WITHOUT_TIME, note, time_entry
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +32,11 @@ def test_marked_notes_are_found_oldest_first(psa):
 def test_equal_pushes_have_equal_bytes(psa):
     ticket_id = psa.stand_in.create_ticket()
     assert psa.client.prepare_note(note(ticket_id)) == psa.client.prepare_note(note(ticket_id))
-    entry = time_entry(psa, ticket_id)
+
+
+@pytest.mark.parametrize("psa", TIMEKEEPERS, indirect=True)
+def test_equal_time_entries_have_equal_bytes(psa):
+    entry = time_entry(psa, psa.stand_in.create_ticket())
     assert psa.client.prepare_time(entry) == psa.client.prepare_time(entry)
 
 
@@ -68,7 +72,7 @@ def test_a_note_whose_answer_is_lost_is_ambiguous_and_is_there(psa):
     ticket_id = psa.stand_in.create_ticket()
     body = psa.client.prepare_note(note(ticket_id))
     psa.client.check()  # whatever a client fetches first is there
-    psa.stand_in.fault("lost_answer", method="POST")
+    psa.stand_in.fault("lost_answer", method=psa.dialect.note_method)
     with pytest.raises(AmbiguousError):
         psa.client.send_note(note(ticket_id), body)
     assert psa.stand_in.note_texts(ticket_id) == [f"done {MARKER}"]
@@ -79,7 +83,7 @@ def test_a_note_that_was_lost_on_its_way_is_ambiguous_and_is_not_there(psa):
     ticket_id = psa.stand_in.create_ticket()
     body = psa.client.prepare_note(note(ticket_id))
     psa.client.check()  # whatever a client fetches first is there
-    psa.stand_in.fault("reset", method="POST")
+    psa.stand_in.fault("reset", method=psa.dialect.note_method)
     with pytest.raises(AmbiguousError):
         psa.client.send_note(note(ticket_id), body)
     assert psa.stand_in.note_texts(ticket_id) == []
@@ -110,6 +114,7 @@ def test_a_status_that_the_psa_does_not_have_is_refused(psa):
     assert psa.stand_in.status_of(ticket_id) == before
 
 
+@pytest.mark.parametrize("psa", TIMEKEEPERS, indirect=True)
 def test_a_time_entry_is_written_once_and_found_by_its_marker(psa):
     ticket_id = psa.stand_in.create_ticket()
     push = time_entry(psa, ticket_id)
@@ -120,6 +125,7 @@ def test_a_time_entry_is_written_once_and_found_by_its_marker(psa):
     assert MARKER not in "".join(psa.stand_in.note_texts(ticket_id))
 
 
+@pytest.mark.parametrize("psa", TIMEKEEPERS, indirect=True)
 def test_a_time_entry_whose_answer_is_lost_is_ambiguous_and_is_there(psa):
     ticket_id = psa.stand_in.create_ticket()
     push = time_entry(psa, ticket_id)
@@ -129,6 +135,18 @@ def test_a_time_entry_whose_answer_is_lost_is_ambiguous_and_is_there(psa):
     with pytest.raises(AmbiguousError):
         psa.client.send_time(push, body)
     assert len(psa.client.find_time(ticket_id, MARKER)) == 1
+
+
+@pytest.mark.parametrize("psa", WITHOUT_TIME, indirect=True)
+def test_a_psa_without_time_entries_refuses_them_for_good_and_is_asked_nothing(psa):
+    ticket_id = psa.stand_in.create_ticket()
+    entry = time_entry(psa, ticket_id)
+    with pytest.raises(RejectedError):
+        psa.client.prepare_time(entry)
+    with pytest.raises(RejectedError):
+        psa.client.send_time(entry, b"{}")
+    assert list(psa.client.find_time(ticket_id, MARKER)) == []
+    assert (psa.stand_in.requests(), psa.stand_in.time_entries(ticket_id)) == ([], [])
 
 
 def test_registering_twice_leaves_one_registration_per_event(psa):

@@ -35,6 +35,7 @@ def test_a_link_with_all_that_is_asked_for_is_accepted(name):
         ("connectwise", 429, False, False),
         ("halopsa", 503, False, False),
         ("standard", 503, True, True),
+        ("zendesk", 503, False, False),
     ],
 )
 def test_the_providers_differ_where_the_service_must_know(name, status, repeatable, carries_commands):
