@@ -68,6 +68,7 @@ class AutotaskClient:
             company=self._names.company(found.company_id),
             assigned_to=people.get(found.assigned_resource_id or 0),
             merged_into=self._merged_into(found),
+            version=found.version,
         )
 
     def notes(self, ticket_id: str, *, after_id: str | None = None) -> list[PsaNote]:
@@ -148,8 +149,7 @@ class AutotaskClient:
             "Tickets", [where("lastActivityDate", since, "gt")], ["id", "lastActivityDate"]
         )
         found = [record(mapping.ChangedAt, item) for item in listed]
-        # pages come by id; the moments are all UTC in one form, so as texts they sort as moments
-        found.sort(key=lambda change: (change.last_activity_date, change.id))
+        found.sort(key=lambda change: (change.at, change.id))  # pages come by id
         return [ChangedTicket(str(change.id), change.last_activity_date) for change in found]
 
     def registration(self, webhook_url: str) -> Registration:

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from integrations.errors import PayloadError, RejectedError
 from integrations.ports import NotePurpose, NotePush, PsaNote, TimePush
@@ -27,10 +27,15 @@ SYSTEM_RESOURCE = 4
 #: The note on a merged ticket; it names the ticket that took its place by number (online help, "Merging
 #: tickets").
 MERGED_NOTE_TYPE = 93
-TICKET_NUMBER = re.compile(r"\bT\d{8}\.\d{4,}\b")
+#: A ticket that recurs has a third part (seen in an answer that a public integration prints).
+TICKET_NUMBER = re.compile(r"\bT\d{8}\.\d{4,}(?:\.\d+)?\b")
 
 #: The status "Complete", a system value; the merged ticket gets it too (online help, "Merging tickets").
 COMPLETE = 5
+
+#: A public integration prints an answer with milliseconds, zeros left out; whether each date has them is not
+#: documented. One of whole seconds names no version: of two changes within it, the second would be missed.
+FRACTION_OF_SECOND = re.compile(r"\.[0-9]*[1-9]")
 
 MINUTE = timedelta(minutes=1)
 MINUTES_PER_HOUR = 60
@@ -82,11 +87,24 @@ class Ticket(Record):
     ticket_type: int | None = None
     company_id: int | None = None
     assigned_resource_id: int | None = None
+    last_activity_date: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """What `changed_since` lists for the ticket as it is now; None where two changes may share it."""
+        shown = self.last_activity_date or ""
+        return shown if FRACTION_OF_SECOND.search(shown) else None
 
 
 class ChangedAt(Record):
     id: int
     last_activity_date: str
+    moment: datetime = Field(alias="lastactivitydate")
+
+    @property
+    def at(self) -> datetime:
+        """The moment of `last_activity_date`: as texts, moments whose zeros are left out do not sort."""
+        return utc(self.moment)
 
 
 class Note(Record):
@@ -140,14 +158,18 @@ def read_record(model: type[Model], value: Any) -> Model:
         raise PayloadError(f"Autotask's {model.__name__.lower()} does not fit: {fields}") from None
 
 
+def utc(moment: datetime) -> datetime:
+    """Times are UTC in the API, whether they say so or not (developer help)."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def to_note(note: Note, *, author: str | None, own_resource: int | None) -> PsaNote:
     """`author` is the creator's name; where a contact wrote the note there is none."""
-    moment = note.create_date_time
     return PsaNote(
         note_id=str(note.id),
         text=note.description or "",
         author=None if note.created_by_contact_id else author,
-        created_at=moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC),
+        created_at=None if note.create_date_time is None else utc(note.create_date_time),
         own=own_resource is not None and note.creator_resource_id == own_resource,
     )
 

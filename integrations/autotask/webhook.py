@@ -20,10 +20,11 @@ MAX_SECRET = 64
 TICKET = frozenset({"ticket", "tickets"})
 TICKET_NOTE = frozenset({"ticketnote", "ticketnotes"})
 #: The whole vocabulary of `Action`, but for Deactivated (developer help, "Creating a webhook").
+DELETED = "delete"
 KINDS = {
     "create": EventKind.TICKET_CREATED,
     "update": EventKind.TICKET_CHANGED,
-    "delete": EventKind.TICKET_DELETED,
+    DELETED: EventKind.TICKET_DELETED,
 }
 #: Said when a webhook was switched off or deleted. Undocumented in form and never signed, so it may not
 #: change anything by itself (GHSA-hh59-fgrr-93hf: such an event was believed).
@@ -34,6 +35,8 @@ TICKET_FIELD = "ticketid"
 NO_TICKET = (
     "the note's callout does not name its ticket: register the webhooks again; the reconcile finds the note"
 )
+#: What a deletion's callout holds is not documented; the simulator's holds no fields.
+NOTE_DELETED = "the callout of a deleted note names no ticket; the next look at the ticket notices it"
 
 #: Whether `Guid` names the callout or its webhook is not agreed on (NangoHQ/nango: the webhook), so it is
 #: only part of the key. Anything that is no GUID is left out of it, never stored.
@@ -87,7 +90,7 @@ def parse(request: WebhookRequest) -> Event:
         return Event(EventKind.IGNORED, f"{key}:own", reason="the change is this service's own")
     if entity in TICKET:
         return Event(KINDS[action], key, ticket_id=record_id)
-    return _of_note(callout, key)
+    return _of_note(callout, key, otherwise=NOTE_DELETED if action == DELETED else NO_TICKET)
 
 
 def callout_url(url: str, resource_id: str | None) -> str:
@@ -120,11 +123,11 @@ def _is_own(callout: Mapping[str, Any], request: WebhookRequest) -> bool:
     return bool(own) and _record_id(callout.get("personid")) == own
 
 
-def _of_note(callout: Mapping[str, Any], key: str) -> Event:
+def _of_note(callout: Mapping[str, Any], key: str, *, otherwise: str) -> Event:
     fields = callout.get("fields")
     ticket_id = _record_id(_folded(fields).get(TICKET_FIELD)) if isinstance(fields, dict) else None
     if ticket_id is None:
-        return Event(EventKind.IGNORED, key, reason=NO_TICKET)
+        return Event(EventKind.IGNORED, key, reason=otherwise)
     return Event(EventKind.TICKET_CHANGED, key, ticket_id=ticket_id)
 
 

@@ -30,7 +30,11 @@ HOUR_DECIMALS = 4
 
 
 def to_ticket(ticket: records.Ticket, *, status: str, ticket_type: str | None) -> PsaTicket:
-    """A team is what others call a board. `hasbeenclosed` is what CyberDrain/CIPP asks before it writes."""
+    """A team is what others call a board. `hasbeenclosed` is what CyberDrain/CIPP asks before it writes.
+
+    It names no version: the ticket was seen to show a change before its actions do, and a note that came late
+    would be passed over.
+    """
     return PsaTicket(
         ticket_id=str(ticket.id),
         summary=ticket.summary or "",

@@ -1,7 +1,7 @@
 """What every provider's simulator offers to tests; the contract suite uses nothing else of it."""
 
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from integrations.ports import Link
 from integrations.simulation.traffic import LoggedRequest
@@ -79,3 +79,11 @@ class StandIn(Protocol):
 
     def reset(self) -> None:
         """Forget everything; make new signing keys where they are the simulator's own."""
+
+
+@runtime_checkable
+class DeletesNotes(Protocol):
+    """A stand-in of a PSA in which people can delete notes; not every PSA lets them."""
+
+    def delete_note(self, ticket_id: str, note_id: str, *, member: str = ...) -> None:
+        """Delete the note."""

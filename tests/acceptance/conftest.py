@@ -29,7 +29,9 @@ def short_path() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def service(short_path: Path) -> Iterator[RunningService]:
     # the simulated PSAs are done with a write at once: nobody need wait 30 s before looking for it
-    with running_service(short_path, {"TICKETWALK_PROBE_AFTER_SECONDS": "1"}) as running:
+    # whoever tests a reconcile runs it by hand
+    settings = {"TICKETWALK_PROBE_AFTER_SECONDS": "1", "TICKETWALK_RECONCILE_INTERVAL_SECONDS": "86400"}
+    with running_service(short_path, settings) as running:
         yield running
 
 

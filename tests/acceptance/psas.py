@@ -1,7 +1,7 @@
 """Every PSA, simulated and connected to the service, with tickets whose walks their webhooks have started."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +95,13 @@ class Walked:
 
 
 @contextmanager
-def running_psas(service: RunningService, acme: Account, path: Path) -> Iterator[dict[str, Psa]]:
-    """Run every PSA's simulator, connect the account to it and register its webhooks."""
+def running_psas(
+    service: RunningService, acme: Account, path: Path, through: Callable[[str], str] = str
+) -> Iterator[dict[str, Psa]]:
+    """Run every PSA's simulator, connect the account to it and register its webhooks.
+
+    `through` makes the address that is registered out of the one that `connection add` printed.
+    """
     for habits in HABITS.values():
         if habits.technician != TECHNICIAN:  # that one is there
             service.run(
@@ -108,23 +113,23 @@ def running_psas(service: RunningService, acme: Account, path: Path) -> Iterator
         for name in HABITS:
             stand_in: StandIn = stack.enter_context(stand_in_class(name)())
             made[name] = _connect(service, acme, path, name, stand_in)
+            made[name].client.register(through(made[name].url))
         yield made
         for psa in made.values():
             psa.stand_in.wait_for_deliveries()
 
 
 def _connect(service: RunningService, acme: Account, path: Path, name: str, stand_in: StandIn) -> Psa:
-    rules = path / f"{name}-rules.json"
+    connection = f"{acme.prefix}-every-{name}"
+    rules = path / f"{connection}.json"
     rules.write_text(json.dumps({**RULES, "on_resolve": {"status": HABITS[name].closed}}))
     added = service.run(
-        *("connection", "add", "--account", acme.name, "--provider", name, "--name", f"every-{name}"),
+        *("connection", "add", "--account", acme.name, "--provider", name, "--name", connection),
         *("--base-url", stand_in.base_url, "--rules", str(rules)),
         *(f"--credential={key}={value}" for key, value in stand_in.credentials.items()),
         *(f"--webhook-secret={secret}" for secret in stand_in.webhook_secrets),
     )
-    psa = Psa(name, f"every-{name}", added["id"], added["webhook_url"], stand_in)
-    psa.client.register(psa.url)
-    return psa
+    return Psa(name, connection, added["id"], added["webhook_url"], stand_in)
 
 
 def walked_tickets(

@@ -60,27 +60,41 @@ def wait_for(what: str, look: Callable[[], T | None], *, seconds: float = 30) ->
 
 @dataclass(frozen=True)
 class Account:
-    """An account that is set up: names to use in commands, and the URLs its connections listen at."""
+    """An account that is set up: names to use in commands, and the URLs its connections listen at.
+
+    Without connections of its own these are empty.
+    """
 
     name: str
-    connectwise: str
-    connectwise_url: str
-    standard: str
-    standard_url: str
+    connectwise: str = ""
+    connectwise_url: str = ""
+    standard: str = ""
+    standard_url: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its connections begin with."""
+        return self.name.partition(" ")[0].lower()
 
 
-def set_up_account(
-    name: str, service: RunningService, psa: RunningSimulator, tool: RunningStandardSimulator, path: Path
-) -> Account:
-    prefix = name.partition(" ")[0].lower()
+def set_up_people(name: str, service: RunningService, path: Path) -> Account:
+    """Make an account with a technician and a flow."""
     (path / "flow.json").write_text(json.dumps(FLOW))
-    (path / "rules.json").write_text(json.dumps(RULES))
     service.run("account", "add", name)
     service.run(
         *("user", "add", "--account", name, "--email", TECHNICIAN),
         *("--role", "l1_tech", "--psa-member", "jdoe"),
     )
     service.run("flow", "import", "--account", name, str(path / "flow.json"))
+    return Account(name)
+
+
+def set_up_account(
+    name: str, service: RunningService, psa: RunningSimulator, tool: RunningStandardSimulator, path: Path
+) -> Account:
+    """The same with a ConnectWise and a standard connection."""
+    prefix = set_up_people(name, service, path).prefix
+    (path / "rules.json").write_text(json.dumps(RULES))
     credentials = [f"--credential={key}={value}" for key, value in psa.credentials.items()]
     connectwise = service.run(
         *("connection", "add", "--account", name, "--provider", "connectwise", "--name", f"{prefix}-cw"),

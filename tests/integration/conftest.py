@@ -404,9 +404,9 @@ class World:
             ],
         )
 
-    def ticket_changed(self, ticket: str = "100") -> int:
-        """Store one delivery of the PSA that says the ticket changed. Return its id."""
-        event = Event(EventKind.TICKET_CHANGED, dedupe_key=uuid4().hex, ticket_id=ticket)
+    def ticket_changed(self, ticket: str = "100", kind: EventKind = EventKind.TICKET_CHANGED) -> int:
+        """Store one delivery of the PSA that says the ticket changed, or what else. Return its id."""
+        event = Event(kind, dedupe_key=uuid4().hex, ticket_id=ticket)
         return self.deliver(event)[0].delivery_id
 
     def interpret(self, delivery_id: int) -> Interpreted:

@@ -165,6 +165,9 @@ class Technician:
     def merge(self, ticket_id: int, merge: Merge) -> None:
         self._world.merge_ticket(ticket_id, merge.into, resource(merge.member).id)
 
+    def delete_note(self, ticket_id: int, note_id: int, member: str = TECHNICIAN) -> None:
+        self._world.delete_note(ticket_id, note_id, resource(member).id)
+
     def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:
         self._world.delete_ticket(ticket_id, resource(member).id)
 

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from integrations.autotask.simulator.bodies import WebhookBody
@@ -179,5 +179,7 @@ class ErrorLog:
 
 
 def stamp(moment: datetime) -> str:
-    """Autotask shows UTC with milliseconds."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Autotask shows UTC with milliseconds, without zeros at their end (seen in a public integration)."""
+    whole, _, fraction = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+    milliseconds = fraction[:3].rstrip("0")
+    return f"{whole}.{milliseconds}Z" if milliseconds else f"{whole}Z"

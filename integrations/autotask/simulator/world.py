@@ -164,13 +164,17 @@ class World:
 
     def change_note(self, ticket_id: int, body: NotePatch, person: int) -> None:
         with self.lock:
-            note = self._notes.get(body.id)
-            if note is None or note.ticket_id != ticket_id:
-                raise unknown_reference("id", TICKET_NOTE)
+            note = self._note(ticket_id, body.id)
             note.title = body.title or note.title
             note.description = body.description or note.description
             note.active_at = self._ticket(ticket_id).active_at = self._now()
         self._announce_note("Update", note, person, set(body.given()) - {"id"})
+
+    def delete_note(self, ticket_id: int, note_id: int, person: int) -> None:
+        with self.lock:
+            note = self._notes.pop(self._note(ticket_id, note_id).id)
+            self._ticket(ticket_id).active_at = self._now()
+        self._announce_note("Delete", note, person, set())
 
     def add_time(self, body: TimeBody) -> int:
         with self.lock:
@@ -207,6 +211,12 @@ class World:
         if ticket_id not in self._tickets:
             raise unknown_reference("ticketID", TICKET)
         return self._tickets[ticket_id]
+
+    def _note(self, ticket_id: int, note_id: int) -> Note:
+        note = self._notes.get(note_id)
+        if note is None or note.ticket_id != ticket_id:
+            raise unknown_reference("id", TICKET_NOTE)
+        return note
 
     def _announce_ticket(self, action: str, ticket: Ticket, person: int, changed: dict[str, Any]) -> None:
         values = {} if action == "Delete" else ticket.as_json()

@@ -111,6 +111,9 @@ class Technician:
         body = ActionBody(id=action_id, ticket_id=ticket_id, note=new.text)
         return self._world.write_action(body, _writer(new)).as_json()
 
+    def delete_note(self, ticket_id: int, action_id: int, member: str) -> None:
+        self._world.delete_action(ticket_id, action_id, Writer(agent(member)))
+
     def set_status(self, ticket_id: int, new: NewStatus) -> dict[str, Any]:
         body = TicketBody(id=ticket_id, status_id=_named(STATUSES, new.status).id)
         return self._world.change_ticket(body, _writer(new)).as_json(details=True)

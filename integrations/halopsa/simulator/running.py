@@ -120,6 +120,9 @@ class RunningSimulator:
     def edit_note(self, ticket_id: str, note_id: str, text: str, *, member: str = TECHNICIAN) -> None:
         self._technician.edit_note(int(ticket_id), action_id(note_id), NewText(text=text, member=member))
 
+    def delete_note(self, ticket_id: str, note_id: str, *, member: str = TECHNICIAN) -> None:
+        self._technician.delete_note(int(ticket_id), action_id(note_id), member)
+
     def set_status(self, ticket_id: str, status: str, *, member: str = TECHNICIAN) -> None:
         self._technician.set_status(int(ticket_id), NewStatus(status=status, member=member))
 

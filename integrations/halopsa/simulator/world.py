@@ -184,12 +184,26 @@ class World:
 
     def _change_action(self, ticket: Ticket, body: ActionBody) -> Action:
         with self.lock:
-            action = numbered(self._actions.get(ticket.id, []), body.id)
-            if action is None:
-                raise missing("Action", body.id)
+            action = self._written(ticket, body.id)
             action.html = body.note_html or to_html(body.note or "") or action.html
             ticket.acted_at = ticket.updated_at = _now()
         self._happened(EventNumber.TICKET_CHANGED, ticket)
+        return action
+
+    def delete_action(self, ticket_id: int, action_id: int, writer: Writer) -> None:
+        ticket = self.ticket(ticket_id)
+        with self.lock:
+            action = self._written(ticket, action_id)
+            self._log(
+                ticket, writer, f"Action {action_id} was deleted"
+            )  # first, so that no number comes twice
+            self._actions[ticket.id].remove(action)
+        self._happened(EventNumber.TICKET_CHANGED, ticket)
+
+    def _written(self, ticket: Ticket, action_id: int | None) -> Action:
+        action = numbered(self._actions.get(ticket.id, []), action_id)
+        if action is None:
+            raise missing("Action", action_id)
         return action
 
     def _action(self, ticket: Ticket, body: ActionBody, outcome: Named, writer: Writer) -> Action:
@@ -198,7 +212,7 @@ class World:
         if body.who and body.who_agentid is not None:
             agent = find(AGENTS, body.who_agentid, "Agent")
         return Action(
-            id=len(self._actions[ticket.id]) + 1,
+            id=1 + max((action.id for action in self._actions[ticket.id]), default=0),
             ticket_id=ticket.id,
             outcome_id=outcome.id,
             outcome=outcome.name,

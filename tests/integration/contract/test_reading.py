@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from integrations.errors import RejectedError, ThrottledError, UnreachableError
+from integrations.simulation.stand_in import DeletesNotes
 from tests.integration.contract.conftest import MARKER, Psa, note
 
 pytestmark = pytest.mark.integration
@@ -78,6 +79,18 @@ def test_an_edited_note_has_its_id_and_its_new_text(psa):
     note_id = psa.stand_in.add_note(ticket_id, "yse")
     psa.stand_in.edit_note(ticket_id, note_id, "yes")
     assert [(n.note_id, n.text) for n in psa.client.notes(ticket_id)] == [(note_id, "yes")]
+
+
+def test_a_deleted_note_is_not_listed(psa):
+    people = psa.stand_in
+    if not isinstance(people, DeletesNotes):
+        pytest.skip("nobody can delete a note there")
+    ticket_id = psa.stand_in.create_ticket()
+    first = psa.stand_in.add_note(ticket_id, "wrong ticket")
+    psa.stand_in.add_note(ticket_id, "yes")
+    people.delete_note(ticket_id, first)
+    psa.stand_in.add_note(ticket_id, "no")
+    assert [n.text for n in psa.client.notes(ticket_id)] == ["yes", "no"]
 
 
 def test_notes_are_read_to_the_last_page_and_never_all_in_one(psa):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from integrations.ports import EventKind
 from worker.services import views
 
 pytestmark = pytest.mark.integration
@@ -153,3 +154,39 @@ def test_each_hand_that_a_ticket_goes_through_is_said_once(world, session):
         look(world)
     assert [detail["to"] for _, detail in flags(world)] == ["asmith", "bmiller", ""]
     assert session
+
+
+def test_a_ticket_that_the_psa_hides_is_said_once_and_its_walk_goes_on(world, session):
+    world.psa.tickets.clear()
+    for _ in range(2):
+        look(world)
+    assert reason(world) == (
+        "the PSA does not show the ticket, and no webhook said that it was deleted; the walk goes on"
+    )
+    assert world.walk(session, "status") == "active"
+    assert flags(world) == [("ticket.unseen", {})]
+
+
+def test_a_hidden_ticket_whose_deletion_is_said_after_all_ends_its_walk(world, session):
+    world.psa.tickets.clear()
+    look(world)
+    world.interpret(world.ticket_changed(kind=EventKind.TICKET_DELETED))
+    world.apply()
+    assert world.walk(session, "status") == "abandoned"
+
+
+def test_a_deletion_among_other_deliveries_ends_the_walk_with_the_first_look(world, session):
+    world.psa.tickets.clear()
+    first = world.ticket_changed()
+    world.ticket_changed(kind=EventKind.TICKET_DELETED)
+    world.ticket_changed()
+    world.interpret(first)
+    world.apply()
+    assert world.walk(session, "status") == "abandoned"
+    assert flags(world) == []
+
+
+def test_a_ticket_that_is_said_to_be_deleted_and_is_there_keeps_its_walk(world, session):
+    world.interpret(world.ticket_changed(kind=EventKind.TICKET_DELETED))
+    world.apply()
+    assert world.walk(session, "status") == "active"

@@ -150,3 +150,33 @@ def test_a_cache_forgets_what_is_old_and_what_is_too_much():
     cache.put("c", 3)
     cache.put("d", 4)
     assert (cache.get("b"), cache.get("c"), cache.get("d")) == (None, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("shown", "version"),
+    [
+        ("2022-12-07T09:15:52.407Z", "2022-12-07T09:15:52.407Z"),
+        ("2022-12-07T09:15:45.2Z", "2022-12-07T09:15:45.2Z"),
+        ("2022-12-07T09:15:45Z", None),
+        ("2022-12-07T09:15:45.000Z", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_moment_of_whole_seconds_names_no_version_as_two_changes_may_share_it(shown, version):
+    ticket = mapping.read_record(mapping.Ticket, {"id": 7, "lastActivityDate": shown})
+    assert ticket.version == version
+
+
+def test_changes_sort_by_their_moments_not_by_their_texts():
+    shown = ["09:15:45Z", "09:15:45.133Z", "09:15:45.2", "09:15:45.21Z"]
+    moments = [
+        mapping.read_record(mapping.ChangedAt, {"id": 7, "lastActivityDate": f"2022-12-07T{text}"}).at
+        for text in shown
+    ]
+    assert moments == sorted(moments)
+
+
+def test_the_number_of_a_ticket_that_recurs_is_read_whole():
+    text = "Merged into ticket T20200924.0046.051. See T20200924.0046"
+    assert mapping.TICKET_NUMBER.findall(text) == ["T20200924.0046.051", "T20200924.0046"]

@@ -185,6 +185,15 @@ def test_a_note_that_names_no_ticket_is_ignored_with_what_to_do(fields):
     assert "register the webhooks again; the reconcile finds the note" in event.reason
 
 
+def test_a_deleted_note_that_names_no_ticket_is_no_reason_to_register_anew():
+    event = parse(callout(Action="Delete", EntityType="TicketNote"))
+    assert (event.kind, event.ticket_id) == (EventKind.IGNORED, None)
+    assert (
+        event.reason
+        == "the callout of a deleted note names no ticket; the next look at the ticket notices it"
+    )
+
+
 @pytest.mark.parametrize("entity", ["Account", "Contact", "InstalledProduct"])
 def test_another_record_is_ignored_with_the_reason(entity):
     event = parse(callout(EntityType=entity))

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm.interfaces import ORMOption
 
+from integrations.ports import EventKind
 from worker.crash_points import Commit
 from worker.db.models import ConnectionRow, DeliveryRow
 from worker.db.unit_of_work import Transaction
@@ -39,16 +40,21 @@ class Waiting:
 
     delivery_id: int
     attempts: int
+    event_kind: str
     due: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The deliveries of one turn, an attempt counted on each."""
+    """The deliveries of one turn, an attempt counted on each.
+
+    `said_deleted`: one of them says that the ticket was deleted.
+    """
 
     connection: ConnectionRow
     lane: str
     delivery_ids: Sequence[int]
+    said_deleted: bool = False
     admission: Admission | None = None
 
 
@@ -62,21 +68,27 @@ def claim(context: Context, connection: ConnectionRow, delivery_id: int) -> Clai
         lock_lane(tx, delivery.connection_id, delivery.lane)
         _park_spent(tx, delivery)
         carries_commands = context.providers[connection.provider].carries_commands
-        ids = _due_from_head(tx, delivery, one_by_one=carries_commands)
-        if not ids:
+        due = _due_from_head(tx, delivery, one_by_one=carries_commands)
+        if not due:
             return None
         admission = None if carries_commands else admit(tx, connection.id)
         if admission is None and not carries_commands:
             return None
         tx.session.execute(
             update(DeliveryRow)
-            .where(DeliveryRow.id.in_(ids))
+            .where(DeliveryRow.id.in_([waiting.delivery_id for waiting in due]))
             .values(
                 attempts=DeliveryRow.attempts + 1,
                 next_attempt_at=tx.now + (READ_LEASE if carries_commands else FETCH_LEASE),
             )
         )
-        return Claim(connection, delivery.lane, ids, admission)
+        return Claim(
+            connection,
+            delivery.lane,
+            [waiting.delivery_id for waiting in due],
+            said_deleted=any(waiting.event_kind == EventKind.TICKET_DELETED for waiting in due),
+            admission=admission,
+        )
 
 
 def lock_lane(tx: Transaction, connection_id: UUID, lane: str) -> None:
@@ -86,12 +98,17 @@ def lock_lane(tx: Transaction, connection_id: UUID, lane: str) -> None:
     )
 
 
-def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) -> list[int]:
-    """Return the ids to interpret now. `one_by_one`: bodies that failed their worker come in ever smaller
+def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) -> list[Waiting]:
+    """Return those to interpret now. `one_by_one`: bodies that failed their worker come in ever smaller
     batches; where the PSA is asked instead, one answer is good for all of the lane.
     """
     query = (
-        select(DeliveryRow.id, DeliveryRow.attempts, DeliveryRow.next_attempt_at <= func.clock_timestamp())
+        select(
+            DeliveryRow.id,
+            DeliveryRow.attempts,
+            DeliveryRow.event_kind,
+            DeliveryRow.next_attempt_at <= func.clock_timestamp(),
+        )
         .where(*_pending_in(delivery))
         .order_by(DeliveryRow.id)
         .limit(TURN_LIMIT)
@@ -99,7 +116,7 @@ def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) 
     due = list(takewhile(lambda delivery: delivery.due, (Waiting(*row) for row in tx.session.execute(query))))
     if one_by_one and due:
         due = due[: BATCH_LIMITS[min(due[0].attempts, len(BATCH_LIMITS) - 1)]]
-    return [delivery.delivery_id for delivery in due]
+    return due
 
 
 def still_pending(tx: Transaction, claimed: Claim, *options: ORMOption) -> Sequence[DeliveryRow]:

@@ -69,7 +69,7 @@ def _ask(context: Context, connection: ConnectionRow, delivery_id: int) -> Inter
     if claim is None:
         return Interpreted()
     try:
-        facts = refetched.fetch(context, connection, claim.lane)
+        facts = refetched.fetch(context, connection, claim.lane, said_deleted=claim.said_deleted)
     except CallError as error:
         _again_later(context, claim, error)
         return Interpreted()

@@ -32,12 +32,16 @@ from worker.services.interpretation.typed import NOTHING_TYPED, Typed, newer, st
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the PSA showed. `ticket` is None where it has no such ticket any more."""
+    """What the PSA showed. `ticket` is None where it shows no such ticket.
+
+    `said_deleted`: a webhook said that this is so because the ticket was deleted.
+    """
 
     external_id: str
     ticket: PsaTicket | None
     notes: Sequence[PsaNote] = ()
     typed: Typed = NOTHING_TYPED
+    said_deleted: bool = False
 
     @property
     def version(self) -> str | None:
@@ -45,7 +49,9 @@ class Facts:
         return self.ticket.version if self.ticket else None
 
 
-def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Facts:
+def fetch(
+    context: Context, connection: ConnectionRow, external_id: str, *, said_deleted: bool = False
+) -> Facts:
     """Ask the PSA for the ticket and the notes since the ticket's cursor. Raises the client's CallErrors."""
     client = context.providers[connection.provider].client(open_link(context, connection))
     with context.uow.begin(connection.account_id) as tx:
@@ -54,7 +60,7 @@ def fetch(context: Context, connection: ConnectionRow, external_id: str) -> Fact
         typed = standing_notes(tx, row) if row else NOTHING_TYPED
     ticket = client.ticket(external_id)
     if ticket is None:
-        return Facts(external_id, None)
+        return Facts(external_id, None, said_deleted=said_deleted)
     if not typed.standing:
         return Facts(external_id, ticket, client.notes(external_id, after_id=cursor))
     # what was typed before may have been changed or deleted since: all of them are looked at
@@ -180,8 +186,12 @@ def _changed_notes(connection: ConnectionRow, facts: Facts) -> list[NewCommand]:
 
 
 def _gone(tx: Transaction, connection: ConnectionRow, facts: Facts, session: SessionRow | None) -> Meaning:
+    """Only who says that the ticket was deleted ends its walk: a PSA also hides what we may not see."""
     if session is None:
         return Meaning(DeliveryState.IGNORED, "the PSA has no such ticket")
+    if not facts.said_deleted:
+        sentence = ticket_changes.lose_sight(tx, session)
+        return Meaning(DeliveryState.IGNORED, f"{sentence}; the walk goes on")
     request = Abandon(session=session.id, reason="the ticket was deleted in the PSA")
     command = NewCommand(_key(connection, facts, f"gone:{session.id}"), CommandType.ABANDON, request)
     return _filed(tx, find_place(tx, request), [command])

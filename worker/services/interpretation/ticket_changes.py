@@ -1,7 +1,8 @@
-"""A ticket that is closed, merged or given to somebody else in the PSA while it is walked.
+"""A ticket that is closed, merged, given to somebody else or hidden in the PSA while it is walked.
 
 The connection's rules say what is done: nothing, an audit row that `walk show` has, or the walk's end. What
-the PSA showed last stands on the ticket's row, so each change is noticed once, however often it is shown.
+the PSA showed last stands on the ticket's row, so each change is noticed once, however often it is shown. A
+ticket that is not shown any more ends no walk, whatever the rules say.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Change(StrEnum):
     CLOSED = "closed"
     MERGED = "merged"
     REASSIGNED = "reassigned"
+    UNSEEN = "unseen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,26 @@ def notice(
     if reaction == "ignore":
         return None
     if reaction == "flag":
-        _flag(tx, session, change, ticket)
+        _flag(tx, session, change, _detail(change, ticket))
     return Noticed(change, _SENTENCES[change], ends_walk=reaction == "abandon")
+
+
+def lose_sight(tx: Transaction, session: SessionRow) -> str:
+    """Note once that the PSA does not show the walk's ticket, though nobody said that it was deleted.
+
+    It may have gone to a team that the connection's user does not see, or the user may have lost a right.
+    Return the sentence. Needs the ticket's lock.
+    """
+    if not _is_flagged(tx, session, Change.UNSEEN):
+        _flag(tx, session, Change.UNSEEN, {})
+    return _SENTENCES[Change.UNSEEN]
 
 
 _SENTENCES = {
     Change.CLOSED: "the ticket was closed in the PSA",
     Change.MERGED: "the ticket was merged into another in the PSA",
     Change.REASSIGNED: "the ticket was given to somebody else in the PSA",
+    Change.UNSEEN: "the PSA does not show the ticket, and no webhook said that it was deleted",
 }
 
 
@@ -108,12 +122,15 @@ def _is_flagged(tx: Transaction, session: SessionRow, change: Change) -> bool:
     return tx.session.scalars(query.limit(1)).one_or_none() is not None
 
 
-def _flag(tx: Transaction, session: SessionRow, change: Change, ticket: PsaTicket) -> None:
-    detail = {
+def _detail(change: Change, ticket: PsaTicket) -> dict[str, str]:
+    return {
         Change.CLOSED: {"status": made_storable(ticket.status)},
         Change.MERGED: {"into": made_storable(ticket.merged_into or "")},
         Change.REASSIGNED: {"to": made_storable(ticket.assigned_to or "")},
     }[change]
+
+
+def _flag(tx: Transaction, session: SessionRow, change: Change, detail: dict[str, str]) -> None:
     tx.session.add(
         AuditRow(
             account_id=session.account_id,

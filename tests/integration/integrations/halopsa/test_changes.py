@@ -29,6 +29,10 @@ def test_a_changed_ticket_has_another_version_and_an_unchanged_one_the_same(simu
     assert second.version != first.version
 
 
+def test_a_ticket_names_no_version_since_its_notes_may_come_after_it(simulator, client):
+    assert client.ticket(simulator.create_ticket()).version is None
+
+
 def test_changed_tickets_are_read_over_all_pages_and_no_further(simulator, client):
     for number in range(PAGE_SIZE + 3):
         simulator.create_ticket(str(number))
