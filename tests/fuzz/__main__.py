@@ -24,8 +24,7 @@ from tests.fuzz.storm import Storm
 from worker.demo.service import RunningService, running_service
 from worker.runtime.home import Home
 
-#: Inputs that broke a parser are left here; one that is mended becomes a seed in `corpus`.
-FOUND = Path("build") / "fuzz"
+ROOT = Path(__file__).parents[2]
 #: Of the time, this is for the parsers; as much is for requests, and what is left for the schema.
 SHARE = 0.45
 #: Memory is compared with what a receiver has after so many requests.
@@ -72,18 +71,16 @@ def _parsers(inputs: int, seconds: float, seed: int) -> list[str]:
 
 def _guided(inputs: int, seconds: float, seed: int) -> tuple[int, list[str]]:
     with tempfile.TemporaryDirectory() as corpus:
-        limits = (f"-runs={inputs}", f"-max_total_time={seconds:.0f}", f"-seed={seed}", "-max_len=4096")
-        FOUND.mkdir(parents=True, exist_ok=True)
+        limits = (
+            corpus,
+            f"-runs={inputs}",
+            f"-max_total_time={seconds:.0f}",
+            f"-seed={seed}",
+            "-max_len=4096",
+        )
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tests.fuzz.guided",
-                corpus,
-                *limits,
-                "-print_final_stats=1",
-                f"-artifact_prefix={FOUND}/",
-            ],
+            [sys.executable, "-m", "tests.fuzz.guided", *limits, "-print_final_stats=1"],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             errors="replace",
