@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
+from integrations.registry import PROVIDERS
 from integrations.standard.simulator import DEMO_SECRET
 from tests.fuzz.inputs import mutated, seeds
 from tests.fuzz.parsers import PARSERS
@@ -25,6 +26,8 @@ from worker.demo.service import RunningService, running_service
 from worker.runtime.home import Home
 
 ROOT = Path(__file__).parents[2]
+#: Where a provider's secret is no `whsec_`.
+SECRETS = {"halopsa": "ticketwalk:a-password-of-the-fuzzing"}
 #: Of the time, this is for the parsers; as much is for requests, and what is left for the schema.
 SHARE = 0.45
 #: Memory is compared with what a receiver has after so many requests.
@@ -136,15 +139,20 @@ def _requests(service: RunningService, requests: int, seconds: float, seed: int)
 
 
 def _set_up(service: RunningService) -> list[str]:
+    """Make a connection of each provider. Return their webhook URLs."""
     service.run("account", "add", "Acme")
-    common = ("connection", "add", "--account", "Acme", "--base-url", "http://127.0.0.1:9")
-    secret = ("--provider", "standard", "--name", "tool", "--webhook-secret", DEMO_SECRET)
-    credentials = [f"--credential={name}={name}" for name in ("public_key", "private_key", "client_id")] + [
-        "--credential=company=acme"
-    ]
-    standard = service.run(*common, *secret)
-    psa = service.run(*common, "--provider", "connectwise", "--name", "psa", *credentials)
-    return [standard["webhook_url"], psa["webhook_url"]]
+    return [_connect(service, name) for name in PROVIDERS]
+
+
+def _connect(service: RunningService, name: str) -> str:
+    given = [f"--credential={credential}=acme" for credential in PROVIDERS[name].credential_names]
+    if PROVIDERS[name].needs_webhook_secret:
+        given.append(f"--webhook-secret={SECRETS.get(name, DEMO_SECRET)}")
+    added = service.run(
+        *("connection", "add", "--account", "Acme", "--provider", name, "--name", name),
+        *("--base-url", "http://127.0.0.1:9", *given),
+    )
+    return str(added["webhook_url"])
 
 
 def _receiver(service: RunningService) -> psutil.Process:
