@@ -12,6 +12,8 @@ from integrations.registry import provider
 from integrations.simulation.stand_in import StandIn
 from integrations.simulation.traffic import LoggedRequest
 from integrations.simulators import stand_in_class
+from tests.acceptance.canaries import WORDS
+from tests.acceptance.planting import planted
 from tests.acceptance.tools import RULES, TECHNICIAN, Account, send, wait_for
 from worker.demo.service import RunningService
 
@@ -97,7 +99,7 @@ def running_psas(service: RunningService, acme: Account, path: Path) -> Iterator
     with ExitStack() as stack:
         made = {}
         for name in HABITS:
-            stand_in: StandIn = stack.enter_context(stand_in_class(name)())
+            stand_in: StandIn = stack.enter_context(planted(stand_in_class(name), name))
             made[name] = _connect(service, acme, path, name, stand_in)
         yield made
         for psa in made.values():
@@ -146,5 +148,5 @@ def walked_tickets(
 
 def resolve(service: RunningService, walks: Iterable[Walked]) -> None:
     """Resolve walks by hand."""
-    calls = [walk.command("session.resolve", resolution_notes="Router restarted") for walk in walks]
+    calls = [walk.command("session.resolve", resolution_notes=WORDS) for walk in walks]
     assert {result["outcome"] for result in send(service, calls)} == {"applied"}
