@@ -97,7 +97,7 @@ def licence_of(package: Package) -> str | None:
 
 
 def _first(installed: PackageMetadata, name: str) -> str:
-    return (installed.get_all(name) or [""])[0].strip()
+    return str((installed.get_all(name) or [""])[0]).strip()
 
 
 def _metadata(package: Package) -> PackageMetadata | None:
