@@ -42,12 +42,14 @@ test: ## Run all tests; options: make test ARGS='-k notes'
 	$(call install,dev)
 	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-check: ## Check format, style, types, imports; run the unit tests
+check: ## Check format, style, types, imports, dependencies; run the unit tests
 	$(call install,dev)
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/python -m requirements.sbom
+	@.venv/bin/python -m requirements.audit --where-reachable
 	@$(WITHOUT_SETTINGS) .venv/bin/python -m pytest tests/unit
 
 chaos: ## Break everything, then check every promise: make chaos MINUTES=10 [SEED=1] [KILLS=1000]
@@ -68,10 +70,10 @@ bench: ## Measure throughput and latency
 	$(call install,dev)
 	@$(WITHOUT_SETTINGS) .venv/bin/python benchmarks/run.py $(ARGS)
 
-audit: ## List what the service runs on (build/sbom.cdx.json); look up known weaknesses of it
-	$(call install,audit)
-	@.venv/bin/python requirements/sbom.py
-	@.venv/bin/python requirements/audit.py
+audit: ## List what the service runs on (build/sbom.cdx.json); look up known weaknesses or fail
+	$(call install,dev)
+	@.venv/bin/python -m requirements.sbom
+	@.venv/bin/python -m requirements.audit
 
 # No --upgrade by itself: a version changes because somebody asked for it.
 LOCK = .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
@@ -82,7 +84,6 @@ lock: ## Lock the requirements anew; newest versions: make lock ARGS=--upgrade
 	@$(LOCK) --output-file requirements/runtime.txt
 	@$(LOCK) --extra dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	@$(LOCK) --extra dev --extra fuzz --constraint requirements/dev.txt --output-file requirements/fuzz.txt
-	@$(LOCK) --extra dev --extra audit --constraint requirements/dev.txt --output-file requirements/audit.txt
 
 clean: ## Remove the environment and all caches; embedded data stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis

@@ -14,6 +14,15 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 #: NAT64 carries an IPv4 address in its last 32 bits (RFC 6052), so a private one could hide in it.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+#: IPv6 addresses that hosts have (RFC 4291). Outside stand private networks, other ways to write an IPv4
+#: address (::a.b.c.d, ::ffff:0:a.b.c.d, a network's own NAT64 64:ff9b:1::/48), and what was never given out.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+#: Within it: Teredo and other protocols' (2001::/23), 6to4, and documentation. No PSA stands behind a tunnel
+#: whose other end is written in its address.
+NO_HOSTS = tuple(map(ipaddress.ip_network, ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24")))
+#: Bits 32 to 63 of an ISATAP address (RFC 5214), whose last 32 are an IPv4 address, often a private one.
+ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+
 #: The system's resolver asks a second time after 5 s (resolv.conf(5), "timeout"): one lost packet may pass.
 RESOLVE_SECONDS = 6.0
 
@@ -65,7 +74,15 @@ def allowed_addresses(
 def is_public(address: str) -> bool:
     """Return whether the address is a public unicast one, also after unwrapping IPv4 inside IPv6."""
     ip = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
+    if any(ip in network for network in NO_HOSTS):
+        return False
+    if isinstance(ip, ipaddress.IPv6Address) and not _is_host(ip):
+        return False
     return ip.is_global and not ip.is_multicast
+
+
+def _is_host(ip: ipaddress.IPv6Address) -> bool:
+    return ip in GLOBAL_UNICAST and int(ip) >> 32 & 0xFFFF_FFFF not in ISATAP
 
 
 def _resolve(host: str, port: int, seconds: float) -> list[Any]:
@@ -105,4 +122,4 @@ def _unwrapped(ip: IpAddress) -> IpAddress:
         return ip
     if ip in NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
+    return ip.ipv4_mapped or ip

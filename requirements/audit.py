@@ -1,73 +1,102 @@
-"""Look up known weaknesses of every locked package. Says plainly what could not be looked up.
+"""Look up known weaknesses of every locked package at OSV (osv.dev). Says plainly where it gave no answer.
 
-Exit 0: all were looked up and none is known; 1: some are known; 3: not all could be looked up.
+Usage: python -m requirements.audit [--where-reachable]. Exit 0: none is known that has a fix and is not
+accepted in accepted-weaknesses.toml with a reason; 1: some are; 3: no answer (0 with --where-reachable).
 """  # noqa: INP001 - a script
 
 import json
-import subprocess
 import sys
-from pathlib import Path
+import threading
+import tomllib
+import urllib.request
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("runtime", "dev")
-#: Seconds for one answer of the service, and for all of them.
-ANSWER_SECONDS = 10
-ALL_SECONDS = 600
-KNOWN, NOT_LOOKED_UP = 1, 3
+from requirements.locked import HERE, Package, packages
+
+SERVICE = "https://api.osv.dev/v1"
+LOCKS = ("runtime", "dev", "fuzz")
+#: Seconds for one answer. All packages go in one question; each weakness found is one more.
+ANSWER_SECONDS = 5
+#: Seconds for all of them; a resolver that hangs is bounded by nothing else.
+ALL_SECONDS = 20
+#: A weakness takes some kilobytes.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+ACCEPTED = HERE / "accepted-weaknesses.toml"
+WEAK, NOT_ASKED = 1, 3
 
 
-def main() -> int:
-    """Return the worst of the locks' exit codes; a known weakness is worse than an unanswered question."""
-    codes = {audit(lock) for lock in LOCKS}
-    return next((code for code in (KNOWN, NOT_LOOKED_UP) if code in codes), 0)
-
-
-def audit(lock: str) -> int:
-    """Audit one lock file and say what came of it."""
-    answer = _ask(ROOT / "requirements" / f"{lock}.txt")
-    if answer is None:
-        say(f"{lock}: NOT AUDITED: the service for known weaknesses does not answer")
-        return NOT_LOOKED_UP
-    skipped = [package["name"] for package in answer if "skip_reason" in package]
-    weak = [package for package in answer if package.get("vulns")]
-    for package in weak:
-        for weakness in package["vulns"]:
-            fixed = ", ".join(weakness["fix_versions"]) or "no version yet"
-            say(f"{lock}: {package['name']} {package['version']}: {weakness['id']}, fixed in {fixed}")
-    if skipped:
-        say(f"{lock}: NOT AUDITED: the service knows nothing of {len(skipped)} of {len(answer)} packages")
-    if not weak and not skipped:
-        say(f"{lock}: {len(answer)} packages, no known weakness")
-    return KNOWN if weak else NOT_LOOKED_UP if skipped else 0
-
-
-def _ask(lock_file: Path) -> list[dict[str, Any]] | None:
-    """Return what the service says of each package, or None where there is no telling."""
-    command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock_file), "--require-hashes"]
-    command += [
-        "--disable-pip",
-        "--progress-spinner",
-        "off",
-        "--format",
-        "json",
-        "--timeout",
-        str(ANSWER_SECONDS),
-    ]
+def main(arguments: Collection[str], service: str = SERVICE) -> int:
+    """Return the exit code."""
+    locked = sorted({(p.name, p.version): p for lock in LOCKS for p in packages(lock)}.items())
+    accepted: dict[str, str] = tomllib.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
     try:
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, capture_output=True, text=True, timeout=ALL_SECONDS, check=False
-        )
-        answered: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError):
-        return None
-    return answered
+        found = _in_time(lambda: weaknesses(service, [package for _, package in locked]))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        _say(f"weaknesses NOT LOOKED UP: {service} gave no answer ({type(error).__name__})")
+        return 0 if "--where-reachable" in arguments else NOT_ASKED
+    unaccepted = [line for identifier, line in found.items() if identifier not in accepted]
+    for line in unaccepted:
+        _say(line)
+    if not unaccepted:
+        _say(f"{len(locked)} packages, no known weakness that has a fix and is not accepted")
+    return WEAK if unaccepted else 0
 
 
-def say(line: str) -> None:
-    """Show one line."""
+def _in_time(look_up: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+    """Return what is answered in time; what comes later is left behind. Raises TimeoutError."""
+    answered: Future[Mapping[str, str]] = Future()
+
+    def answer() -> None:
+        try:
+            answered.set_result(look_up())
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            answered.set_exception(error)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return answered.result(ALL_SECONDS)
+
+
+def weaknesses(service: str, locked: list[Package]) -> Mapping[str, str]:
+    """Return a sentence for each known weakness that has a fix, by its id. Raises OSError, ValueError."""
+    queries = [{"package": {"name": p.name, "ecosystem": "PyPI"}, "version": p.version} for p in locked]
+    results = _ask(f"{service}/querybatch", {"queries": queries})["results"]
+    if len(results) != len(locked):
+        raise ValueError("the answer is of another number of packages")
+    found = {}
+    for package, result in zip(locked, results, strict=True):
+        for weakness in (result or {}).get("vulns", []):
+            fixes = _fixes(_ask(f"{service}/vulns/{weakness['id']}"), package.name)
+            if fixes:
+                sentence = f"{package.name} {package.version}: {weakness['id']}, fixed in {', '.join(fixes)}"
+                found[weakness["id"]] = sentence
+    return found
+
+
+def _fixes(weakness: Mapping[str, Any], name: str) -> list[str]:
+    return [
+        event["fixed"]
+        for affected in weakness.get("affected", [])
+        if affected.get("package", {}).get("name", "").lower() == name
+        for span in affected.get("ranges", [])
+        if span.get("type") == "ECOSYSTEM"
+        for event in span.get("events", [])
+        if "fixed" in event
+    ]
+
+
+def _ask(url: str, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    body = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - our own URL
+    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own URL
+        value: dict[str, Any] = json.loads(answer.read(MAX_ANSWER_BYTES))
+        return value
+
+
+def _say(line: str) -> None:
     print(f"ticketwalk: {line}", flush=True)  # noqa: T201 - the result
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -24,6 +24,8 @@ REFETCH_AFTER_SECONDS = 30.0
 FAILURE_PAUSE_SECONDS = 2.0
 #: New key_urls of one connection per minute. A tenant has one for each registered callback.
 NEW_URLS_PER_MINUTE = 20
+#: Keys that are tried where a connection's delivery names a new address: each costs an HMAC over the body.
+PROVEN_KEYS = 4
 #: Kept keys, all connections together; the one unused longest goes first.
 MAX_KEYS = 1024
 
@@ -42,6 +44,8 @@ class _Slot:
     fetched_at: float = NEVER
     tried_at: float = NEVER
     failed: bool = False
+    #: True once a delivery was signed with the key: nobody but the PSA can bring that about.
+    proven: bool = False
 
 
 class SigningKeys:
@@ -64,9 +68,20 @@ class SigningKeys:
     ) -> bool:
         """Return whether `proves` accepts the key of `key_url`, fetched again where it may have changed.
 
-        Raises KeyUnavailableError where no key could be had.
+        At an address that was not seen yet, a key that has proven itself for this connection is tried first:
+        so whoever forges addresses cannot keep out a new one of the PSA's. Raises KeyUnavailableError where
+        no key could be had.
         """
+        if any(proves(key) for key in self._proven_elsewhere(connection_id, key_url)):
+            return True
         slot = self._slot(connection_id, key_url)
+        proven = self._proves(proves, slot, key_url, allow_private_hosts)
+        slot.proven |= proven
+        return proven
+
+    def _proves(
+        self, proves: Callable[[bytes], bool], slot: _Slot, key_url: str, allow_private_hosts: bool
+    ) -> bool:
         key = slot.key
         if key is not None and not self._expired(slot) and proves(key):
             return True
@@ -84,6 +99,18 @@ class SigningKeys:
             raise KeyUnavailableError("the signing key could not be fetched just now")
         return False
 
+    def _proven_elsewhere(self, connection_id: str, key_url: str) -> list[bytes]:
+        """Return the keys that have proven themselves lately, where the address is new."""
+        with self._lock:
+            if (connection_id, key_url) in self._slots:
+                return []
+            known = [
+                slot.key
+                for (owner, _), slot in reversed(self._slots.items())
+                if owner == connection_id and slot.proven and slot.key and not self._expired(slot)
+            ]
+        return known[:PROVEN_KEYS]
+
     def _expired(self, slot: _Slot) -> bool:
         return self._clock() - slot.fetched_at >= KEY_LIFETIME_SECONDS
 
@@ -94,12 +121,14 @@ class SigningKeys:
     def _refresh(self, slot: _Slot, key_url: str, allow_private_hosts: bool) -> bytes:
         slot.failed = True
         try:
-            slot.key = hmac_key(self._fetch(key_url, allow_private_hosts))
+            key = hmac_key(self._fetch(key_url, allow_private_hosts))
+            slot.proven &= key == slot.key
+            slot.key = key
             slot.failed = False
         finally:
             slot.tried_at = self._clock()
         slot.fetched_at = slot.tried_at
-        return slot.key
+        return key
 
     def _slot(self, connection_id: str, key_url: str) -> _Slot:
         name = (connection_id, key_url)

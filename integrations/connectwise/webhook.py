@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from integrations.addresses import BlockedAddressError, check_url
 from integrations.connectwise.keys import SigningKeys
@@ -115,12 +115,17 @@ def _require_own_key_url(key_url: str, link: Link, company: str) -> None:
     if host not in {own_host, own_host.removeprefix(API_HOST_PREFIX)}:
         raise SignatureError("key_url is not on the connection's own host")
     if not link.allow_private_hosts and not (
-        parts.port in {None, HTTPS_PORT} and KEY_PATH_PART in parts.path.lower()
+        parts.port in {None, HTTPS_PORT} and _is_key_path(unquote(parts.path).lower())
     ):
         raise SignatureError("key_url is not where ConnectWise keeps its keys")
     companies = [v for name, v in parse_qsl(parts.query) if name.lower() == COMPANY_PARAMETER]
     if (shared and len(companies) != 1) or not all(_same(name, company) for name in companies):
         raise SignatureError("key_url is not of the connection's company")
+
+
+def _is_key_path(path: str) -> bool:
+    """A path that goes up again, also where a server decodes it only then, leads somewhere else."""
+    return KEY_PATH_PART in path and ".." not in path and "%" not in path
 
 
 def _signed(body: bytes, key: bytes, signature: str) -> bool:

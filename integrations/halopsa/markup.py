@@ -11,9 +11,16 @@ PARAGRAPH_END = re.compile(r"\n{2,}")
 
 BREAKS = re.compile(r"<br\s*/?>|</(?:div|li|tr|h[1-6])>", re.IGNORECASE)
 PARAGRAPH_BREAKS = re.compile(r"</p>", re.IGNORECASE)
-#: What browsers do not show, with its content.
-UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+#: What browsers do not show, with its content: how each kind begins, and how it ends.
+UNSEEN = re.compile(r"<(?:!--|(?:script|style)\b)", re.IGNORECASE)
+ENDS = {
+    "<!--": re.compile("-->"),
+    "<script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "<style": re.compile(r"</style\s*>", re.IGNORECASE),
+}
 TAG = re.compile(r"</?[a-zA-Z][^>]*>")
+#: No character has a number of so many digits, and Python reads none of more than 4 300.
+NO_CHARACTER = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{8,});?")
 
 
 def cleaned(text: str) -> str:
@@ -31,10 +38,34 @@ def to_html(text: str) -> str:
 
 
 def to_text(markup: str) -> str:
-    """Return what the HTML says as plain text, whoever wrote or cleaned it."""
-    seen = UNSEEN.sub("", markup)
-    broken = PARAGRAPH_BREAKS.sub("\n\n", BREAKS.sub("\n", seen))
-    return html.unescape(TAG.sub("", broken)).strip("\n")
+    """Return what the HTML says as plain text, whoever wrote or cleaned it.
+
+    The time is that of reading it a few times: a customer's mail may be a megabyte of `<!--`.
+    """
+    broken = PARAGRAPH_BREAKS.sub("\n\n", BREAKS.sub("\n", _seen(markup)))
+    return html.unescape(NO_CHARACTER.sub("\ufffd", _without_tags(broken))).strip("\n")
+
+
+def _seen(markup: str) -> str:
+    """Leave out what has an end. An end that is missing once is not looked for again."""
+    kept, place, missing = [], 0, set[str]()
+    for begun in UNSEEN.finditer(markup):
+        kind = begun[0].lower()
+        if begun.start() < place or kind in missing:
+            continue
+        ended = ENDS[kind].search(markup, begun.end())
+        if ended is None:
+            missing.add(kind)
+            continue
+        kept.append(markup[place : begun.start()])
+        place = ended.end()
+    return "".join(kept) + markup[place:]
+
+
+def _without_tags(markup: str) -> str:
+    """Behind the last `>` no tag can end, and none is looked for."""
+    tagged, end, rest = markup.rpartition(">")
+    return TAG.sub("", tagged + end) + rest
 
 
 def _is_shown(character: str) -> bool:

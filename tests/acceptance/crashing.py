@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from integrations.connectwise.simulator import RunningSimulator
 from integrations.standard.simulator import RunningStandardSimulator
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.tools import FLOW, RULES, TECHNICIAN, new_ticket, wait_for
 from worker.composition import build
 from worker.db.engine import make_owner_engine
@@ -128,11 +129,11 @@ class Play:
         saved = {"session_id": self.saved_session[0]}
         return [
             ("session.start", {**walked, "user": TECHNICIAN, "kind": "flow", "flow": "VPN down"}),
-            ("step.record", {**walked, "node_id": "ping", "answer": "no", "sequence": 2}),
+            ("step.record", {**walked, "node_id": "ping", "answer": "no", "note": WORDS, "sequence": 2}),
             ("step.record", {**walked, "node_id": "light", "answer": "yes", "sequence": 1}),
             ("notes.save", {**walked, "notes": [{"text": "first"}], "revision": 1}),
             ("notes.save", {**walked, "notes": [{"text": "newest"}], "revision": 2}),
-            ("session.resolve", {**walked, "helpful": True, "sequence": 3}),
+            ("session.resolve", {**walked, "helpful": True, "resolution_notes": WORDS, "sequence": 3}),
             ("session.start", {**noted, "user": TECHNICIAN, "kind": "adhoc"}),
             ("notes.save", {**noted, "notes": [{"text": "newest"}], "revision": 3}),
             ("notes.save", {**noted, "notes": [{"text": "late"}], "revision": 2}),
@@ -156,7 +157,7 @@ class Play:
         commands: list[tuple[CommandType, dict[str, Any]]] = [
             (CommandType.START_FLOW, {"user": TECHNICIAN, "flow": "VPN down"}),
             (CommandType.RECORD_STEP, {"node_id": "light", "answer": "yes"}),
-            (CommandType.RECORD_STEP, {"node_id": "ping", "answer": "no"}),
+            (CommandType.RECORD_STEP, {"node_id": "ping", "answer": "no", "note": WORDS}),
             (CommandType.SAVE_NOTES, {"notes": [{"text": "newest"}], "revision": 1}),
             (CommandType.RESOLVE, {"helpful": True}),
         ]
@@ -174,6 +175,7 @@ def program(home: Path, *arguments: str, **environment: str) -> Iterator["subpro
     """Run a Python module as a process, and stop it at the end where it has not ended by itself."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TICKETWALK_")}
     settings = {"TICKETWALK_HOME": str(home), "TICKETWALK_ALLOW_PRIVATE_HOSTS": "1", **SHORT_WAITS}
+    settings["PYTHONFAULTHANDLER"] = "1"
     with (home / "programs.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],

@@ -12,6 +12,8 @@ from integrations.registry import provider
 from integrations.simulation.stand_in import StandIn
 from integrations.simulation.traffic import LoggedRequest
 from integrations.simulators import stand_in_class
+from tests.acceptance.canaries import WORDS
+from tests.acceptance.planting import planted
 from tests.acceptance.tools import RULES, TECHNICIAN, Account, send, wait_for
 from tests.integration.contract.dialects import DIALECTS
 from worker.demo.service import RunningService
@@ -111,7 +113,7 @@ def running_psas(
     with ExitStack() as stack:
         made = {}
         for name in HABITS:
-            stand_in: StandIn = stack.enter_context(stand_in_class(name)())
+            stand_in: StandIn = stack.enter_context(planted(stand_in_class(name), name))
             made[name] = _connect(service, acme, path, name, stand_in)
             made[name].client.register(through(made[name].url))
         yield made
@@ -160,5 +162,5 @@ def walked_tickets(
 
 def resolve(service: RunningService, walks: Iterable[Walked]) -> None:
     """Resolve walks by hand."""
-    calls = [walk.command("session.resolve", resolution_notes="Router restarted") for walk in walks]
+    calls = [walk.command("session.resolve", resolution_notes=WORDS) for walk in walks]
     assert {result["outcome"] for result in send(service, calls)} == {"applied"}

@@ -12,12 +12,13 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.tools import wait_for
 from worker.demo.service import RunningService
 from worker.runtime.home import Home
 
 #: Planted in each message; must be seen nowhere.
-PRIVATE = "the-customers-secret-word"
+PRIVATE = WORDS
 CALL = json.dumps([[], {}, {}]).encode()
 QUEUE = "ticketwalk:commands"
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from integrations.connectwise.simulator.callbacks import KEY_PATH
-from integrations.standard.simulator import DEMO_SECRET
+from tests.acceptance.canaries import STANDARD_SECRET
 from tests.acceptance.tools import JSON, Account, signed, wait_for
 from worker.demo.service import RunningService
 
@@ -78,7 +78,7 @@ def test_a_bad_webhook_gets_its_status_as_problem_json(acme: Account, name: str)
     problem = answer.json()
     assert problem["status"] == BAD[name].status
     assert problem["detail"]
-    assert DEMO_SECRET not in answer.text
+    assert STANDARD_SECRET not in answer.text
 
 
 def test_bad_webhooks_store_nothing_and_log_nothing_secret(
@@ -91,7 +91,11 @@ def test_bad_webhooks_store_nothing_and_log_nothing_secret(
     assert service.run("delivery", "list", "--limit", "1000") == deliveries
     assert service.run("command", "list", "--limit", "1000") == commands
     log = (short_path / "service.log").read_text(errors="replace")
-    for secret in (DEMO_SECRET, DEMO_SECRET.removeprefix("whsec_"), psa.credentials["private_key"] + "@"):
+    for secret in (
+        STANDARD_SECRET,
+        STANDARD_SECRET.removeprefix("whsec_"),
+        psa.credentials["private_key"] + "@",
+    ):
         assert secret not in log
 
 

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,33 +23,44 @@ import psutil
 import psycopg
 import pytest
 import requests
-from cryptography.fernet import Fernet
 from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.acceptance.canaries import Canaries, spellings
+from tests.acceptance.looking import dump as dump_of
 from tests.acceptance.own_redis import certificate, over_tls, own_redis
+from tests.acceptance.searching import searched_home
 from tests.acceptance.tools import FLOW, JSON, TECHNICIAN, celery, signed, wait_for
 from worker.demo.service import RunningService, running_service
 from worker.runtime.home import Home
 
-WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"canary-webhook-secret-3f9a1c77").decode()
+
+def _key(number: int) -> str:
+    """Return a Fernet key: 32 bytes in base64."""
+    return base64.urlsafe_b64encode(
+        f"canary-secret-fernet-key-number-{number}"[:31].encode() + b"%d" % number
+    ).decode()
+
+
+WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"canary-secret-webhook-3f9a1c77").decode()
 SECRETS = Canaries(
     {
-        "the database's password": "canary-database-password-91c2",
-        "Redis's password": "canary-redis-password-77ab",
-        "the first secret key": Fernet.generate_key().decode(),
-        "the second secret key": Fernet.generate_key().decode(),
+        "the database's password": "canary-secret-database-password-91c2",
+        "Redis's password": "canary-secret-redis-password-77ab",
+        "the first secret key": _key(1),
+        "the second secret key": _key(2),
         "a webhook secret": WEBHOOK_SECRET.removeprefix("whsec_"),
-        "a webhook secret's bytes": "canary-webhook-secret-3f9a1c77",
-        "an older webhook secret": base64.b64encode(b"canary-older-secret-00d1e2f3").decode(),
-        "a private key": "canary-private-key-5e5e",
-        "a public key": "canary-public-key-8d8d",
-        "a client id": "canary-client-id-2b2b",
+        "Flower's password": "canary-secret-flower-password-4c4c",
+        "a webhook secret's bytes": "canary-secret-webhook-3f9a1c77",
+        "an older webhook secret": base64.b64encode(b"canary-secret-older-00d1e2f3").decode(),
+        "a private key": "canary-secret-private-key-5e5e",
+        "a public key": "canary-secret-public-key-8d8d",
+        "a client id": "canary-secret-client-id-2b2b",
     }
 )
+FLOWER_LOGIN = ("ops", SECRETS.values["Flower's password"])
 #: What technicians and customers wrote: through the receiver, and in a call by hand.
-WORDS = Canaries({"a customer's words": "canary-the-customers-words-c0ffee"})
+WORDS = Canaries({"a customer's words": "canary-words-of-a-customer-c0ffee"})
 CALLED = Canaries({"words of a call by hand": "canary-words-of-a-call-by-hand-beef"})
 
 #: The whole service starts over TLS, and everything is said once: most of this on one of two cores.
@@ -104,8 +114,7 @@ class Planted:
 
 @pytest.fixture(scope="module")
 def planted(home: Home) -> Iterator[Planted]:
-    with tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as path:
-        directory = Path(path)
+    with searched_home() as directory:
         database = _database(home)
         with own_redis(directory, SECRETS.values["Redis's password"]) as admin:
             port = admin.connection_pool.connection_kwargs["port"]
@@ -139,7 +148,7 @@ def _settings(database: str, directory: Path, tls_port: int) -> dict[str, str]:
         "TICKETWALK_REDIS_URL": f"rediss://ticketwalk:{password}@127.0.0.1:{tls_port}/0?{trusted}",
         "TICKETWALK_SECRET_KEYS": ",".join(keys),
         "TICKETWALK_LOG_LEVEL": "DEBUG",
-        "FLOWER_BASIC_AUTH": "ops:ops",
+        "FLOWER_BASIC_AUTH": ":".join(FLOWER_LOGIN),
         "PYTHONFAULTHANDLER": "1",
     }
 
@@ -271,12 +280,12 @@ def _look(planted: Planted, session: str) -> None:
         planted.ask(path, f"{service.url}{path}")
     wait_for("Flower", service.shows_flower)
     for path in ("/api/tasks?limit=1000", "/api/workers?refresh=1", "/api/task/types", "/metrics", "/broker"):
-        planted.ask(f"Flower {path}", f"{service.flower_url}{path}", auth=("ops", "ops"))
-    tasks = requests.get(f"{service.flower_url}/api/tasks", auth=("ops", "ops"), timeout=20).json()
+        planted.ask(f"Flower {path}", f"{service.flower_url}{path}", auth=FLOWER_LOGIN)
+    tasks = requests.get(f"{service.flower_url}/api/tasks", auth=FLOWER_LOGIN, timeout=20).json()
     for task_id in tasks:
-        planted.ask(f"Flower task {task_id}", f"{service.flower_url}/task/{task_id}", auth=("ops", "ops"))
+        planted.ask(f"Flower task {task_id}", f"{service.flower_url}/task/{task_id}", auth=FLOWER_LOGIN)
         planted.ask(
-            f"Flower info {task_id}", f"{service.flower_url}/api/task/info/{task_id}", auth=("ops", "ops")
+            f"Flower info {task_id}", f"{service.flower_url}/api/task/info/{task_id}", auth=FLOWER_LOGIN
         )
 
 
@@ -310,14 +319,7 @@ def told_redis(planted: Planted) -> str:
 
 @pytest.fixture(scope="module")
 def dump(planted: Planted) -> str:
-    """Every row of every table, as COPY writes it."""
-    rows = []
-    with psycopg.connect(planted.database) as owner:
-        tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        for (table,) in tables:
-            with owner.cursor().copy("COPY " + table + " TO STDOUT") as copied:
-                rows += [bytes(chunk).decode() for chunk in copied]
-    return "".join(rows)
+    return dump_of(planted.database)
 
 
 def test_no_secret_is_said_anywhere(said):

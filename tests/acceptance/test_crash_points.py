@@ -2,16 +2,15 @@
 
 import json
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integrations.simulation.faults import FaultKind
 from tests.acceptance.crashing import WORKER, Play, Stage, program, receiver, stage_in
+from tests.acceptance.searching import searched_home
 from tests.acceptance.tools import new_ticket, wait_for
 from worker.crash_points import EXIT_CODE, CrashPoint
 from worker.demo.service import free_port
@@ -64,8 +63,8 @@ WORKER_DEATHS = {
 @pytest.fixture(scope="module")
 def stage(psa, tool) -> Iterator[Stage]:
     with (
-        tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as home,
-        stage_in(Path(home), psa, tool) as made,
+        searched_home() as home,
+        stage_in(home, psa, tool) as made,
     ):
         yield made
 

@@ -9,6 +9,7 @@ import requests
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.tools import TECHNICIAN, celery, new_ticket, wait_for
 from worker.demo.service import RunningService
 
@@ -16,9 +17,6 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("chromium") and shutil.which("chromedriver")),
     reason="needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)",
 )
-
-#: Planted in a note, a resolution and a reason; must be seen nowhere.
-PRIVATE = "the-customers-secret-word"
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +54,13 @@ def walked(service: RunningService, acme) -> tuple[str, str]:
         return next((walk["id"] for walk in walks if walk["ticket_id"] == ticket_id), None)
 
     session_id = wait_for("the walk", started)
-    step = {"session": session_id, "node_id": "light", "answer": "yes", "note": PRIVATE, "question": PRIVATE}
-    notes = {"session": session_id, "notes": [{"text": PRIVATE}], "revision": 1}
+    step = {"session": session_id, "node_id": "light", "answer": "yes", "note": WORDS, "question": WORDS}
+    notes = {"session": session_id, "notes": [{"text": WORDS}], "revision": 1}
     for task, arguments in (("step.record", step), ("notes.save", notes)):
         assert celery(service, "call", task, "--kwargs", json.dumps(arguments)).returncode == 0
     service.run(
         *("enqueue", "session.escalate", "--session", session_id),
-        *("--escalation-reason", PRIVATE, "--wait"),
+        *("--escalation-reason", WORDS, "--wait"),
     )
     return ticket_id, session_id
 
@@ -81,7 +79,7 @@ def test_flower_lists_tasks_by_wire_name_with_ticket_and_session_and_no_note_tex
 
     shown = wait_for("the table of tasks", table, seconds=60)
     assert ticket_id in shown
-    assert PRIVATE not in browser.page_source
+    assert WORDS not in browser.page_source
 
 
 def test_no_task_page_shows_what_a_person_wrote(service, browser, walked):
@@ -93,7 +91,7 @@ def test_no_task_page_shows_what_a_person_wrote(service, browser, walked):
         return [link.get_attribute("href") for link in found] or None
 
     for link in wait_for("links to tasks", links, seconds=60):
-        assert PRIVATE not in requests.get(link, timeout=10).text
+        assert WORDS not in requests.get(link, timeout=10).text
 
 
 def test_flowers_api_is_closed_without_a_password(service):

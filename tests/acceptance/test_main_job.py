@@ -1,15 +1,17 @@
 """The main job, end to end: a ticket, its signed webhook, a walk, and exactly one summary."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from integrations.connectwise.simulator import RunningSimulator
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.tools import TECHNICIAN, Account, new_ticket, wait_for, walk_of
 from worker.demo.service import RunningService
 
-NOTES = '[{"text": "User is travelling"}]'
+NOTES = json.dumps([{"text": WORDS}])
 
 
 @pytest.fixture
@@ -39,11 +41,11 @@ def test_a_connectwise_ticket_is_walked_by_its_flow_and_gets_one_summary(service
     session_id = active_walk(service, ticket_id)["id"]
     step = ("enqueue", "step.record", "--session", session_id)
     assert service.run(*step, "--node-id", "light", "--answer", "YES", "--wait")["next_node_id"] == "ping"
-    service.run(*step, "--node-id", "ping", "--answer", "no", "--note", "no reply at all", "--wait")
+    service.run(*step, "--node-id", "ping", "--answer", "no", "--note", WORDS, "--wait")
     service.run("enqueue", "notes.save", "--session", session_id, "--notes", NOTES, "--wait")
     service.run(
         *("enqueue", "session.resolve", "--session", session_id, "--helpful"),
-        *("--resolution-notes", "Router restarted", "--wait"),
+        *("--resolution-notes", WORDS, "--wait"),
     )
     pushes = told(service, session_id)
     walk = service.run("walk", "show", session_id)
@@ -55,15 +57,15 @@ def test_a_connectwise_ticket_is_walked_by_its_flow_and_gets_one_summary(service
             "node_id": "ping",
             "question": "Does the gateway answer?",
             "answer": "no",
-            "l1_note": "no reply at all",
+            "l1_note": WORDS,
         },
     ]
-    assert walk["walk_notes"] == [{"text": "User is travelling"}]
+    assert walk["walk_notes"] == [{"text": WORDS}]
     summaries = [note for note in psa.notes(ticket_id) if pushes[0]["marker"] in note["text"]]
     assert len(summaries) == 1
     assert summaries[0]["resolutionFlag"] is True
     assert summaries[0]["processNotifications"] is False
-    for line in ("VPN down (version 1)", "1. Is the link light on? -> yes", "Resolution: Router restarted"):
+    for line in ("VPN down (version 1)", "1. Is the link light on? -> yes", f"Resolution: {WORDS}"):
         assert line in summaries[0]["text"]
     assert psa.ticket(ticket_id)["status"]["name"] == ">Closed"
 
@@ -93,13 +95,13 @@ def test_notes_typed_in_the_ticket_of_an_adhoc_walk_end_up_in_its_hand_off(servi
     wait_for("the note", noted)
     service.run(
         *("enqueue", "session.escalate", "--connection", acme.connectwise, "--ticket", ticket_id),
-        *("--escalation-reason", "Needs a new fuser", "--wait"),
+        *("--escalation-reason", WORDS, "--wait"),
     )
     marker = told(service, session_id)[0]["marker"]
     [hand_off] = [note for note in psa.notes(ticket_id) if marker in note["text"]]
     assert hand_off["internalAnalysisFlag"] is True
     assert "- Unplugged it" in hand_off["text"]
-    assert "Escalated: Needs a new fuser" in hand_off["text"]
+    assert f"Escalated: {WORDS}" in hand_off["text"]
     assert psa.ticket(ticket_id)["status"]["name"] == "Escalated"
 
 
@@ -132,14 +134,14 @@ def test_any_signed_tool_walks_a_ticket_by_standard_webhooks(service, tool, acme
         send("step.record", repeated, ticket_id=ticket_id, node_id="light", answer="yes", sequence=1) == 202
     )
     session_id = active_walk(service, ticket_id)["id"]
-    assert send("notes.save", session_id=session_id, notes=[{"text": "n"}], revision=1) == 202
+    assert send("notes.save", session_id=session_id, notes=[{"text": WORDS}], revision=1) == 202
     assert send("session.resolve", session_id=session_id, helpful=True, sequence=3) == 202
     told(service, session_id)
     [summary] = [
         message for message in tool.received() if message["data"]["walk"]["session_id"] == session_id
     ]
     assert [step["node_id"] for step in summary["data"]["walk"]["walked_path"]] == ["light", "ping"]
-    assert summary["data"]["walk"]["walk_notes"] == [{"text": "n"}]
+    assert summary["data"]["walk"]["walk_notes"] == [{"text": WORDS}]
     assert "L1 walk: resolved" in summary["data"]["text"]
 
 
@@ -151,4 +153,4 @@ def test_notes_are_written_to_the_walk_after_a_pause_without_any_closing(service
     session_id = started["session_id"]
     service.run("enqueue", "notes.save", "--session", session_id, "--notes", NOTES, "--wait")
     written = wait_for("the flush", lambda: service.run("walk", "show", session_id)["walk_notes"])
-    assert written == [{"text": "User is travelling"}]
+    assert written == [{"text": WORDS}]

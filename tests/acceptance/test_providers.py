@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.psas import HABITS, Psa, Walked, resolve, running_psas, walked_tickets
 from tests.acceptance.tools import Account, send, wait_for
 from worker.demo.service import RunningService
@@ -30,8 +31,8 @@ SUMMARIES = {
 
 WALK: list[tuple[str, dict[str, Any]]] = [
     ("step.record", {"node_id": "light", "answer": "YES"}),
-    ("step.record", {"node_id": "ping", "answer": "no", "note": "no reply"}),
-    ("session.resolve", {"helpful": True, "resolution_notes": "Router restarted"}),
+    ("step.record", {"node_id": "ping", "answer": "no", "note": f"no reply {WORDS}"}),
+    ("session.resolve", {"helpful": True, "resolution_notes": WORDS}),
 ]
 
 
@@ -123,7 +124,7 @@ def test_a_ticket_is_walked_from_its_webhook_to_its_one_summary_and_its_status(w
         "1. Is the link light on? -> yes",
         "2. Does the gateway answer? -> no",
         "no reply",
-        "Resolution: Router restarted",
+        f"Resolution: {WORDS}",
         walk.psa.habits.technician,
     ):
         assert line in summary

@@ -3,10 +3,8 @@
 import os
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +12,7 @@ import requests
 from redis import Redis
 
 from tests.acceptance.crashing import OPEN, START_SECONDS, WORKER, Play, Stage, program, stage_in
+from tests.acceptance.searching import searched_home
 from tests.acceptance.tools import new_ticket, signed, wait_for
 from worker.crash_points import EXIT_CODE, CrashPoint
 from worker.domain.words import CommandType
@@ -33,8 +32,8 @@ DEATH_SECONDS = 60
 @pytest.fixture(scope="module")
 def stage(psa, tool) -> Iterator[Stage]:
     with (
-        tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as home,
-        stage_in(Path(home), psa, tool) as made,
+        searched_home() as home,
+        stage_in(home, psa, tool) as made,
     ):
         yield made
         # this process held the home too, to start its servers again

@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.acceptance.searching import searched_home
 from tests.acceptance.tools import TECHNICIAN
 from worker.demo.service import RunningService, free_port, running_service
 from worker.runtime.home import Home
@@ -19,8 +19,8 @@ from worker.runtime.home import Home
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as directory:
-        yield Path(directory)
+    with searched_home() as directory:
+        yield directory
 
 
 def processes_of(home: Path) -> list[str]:
@@ -94,13 +94,13 @@ def test_celery_s_own_worker_alone_carries_out_what_the_command_line_enqueues(ho
 
 
 def test_two_homes_run_side_by_side_and_share_nothing(home: Path):
-    with tempfile.TemporaryDirectory(prefix="tw-", ignore_cleanup_errors=True) as other:
-        for directory in (str(home), other):
-            environment = {**os.environ, "TICKETWALK_HOME": directory}
+    with searched_home() as other:
+        for directory in (home, other):
+            environment = {**os.environ, "TICKETWALK_HOME": str(directory)}
             service = RunningService(None, environment, "", "")  # type: ignore[arg-type] # only its commands
             service.run("account", "add", "Same name")
             assert len(service.run("account", "list")) == 1
-        assert Home(home).database_url != Home(Path(other)).database_url
+        assert Home(home).database_url != Home(other).database_url
 
 
 def test_doctor_examines_a_home_and_says_what_is_wrong(home: Path):

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from integrations.connectwise.simulator import RunningSimulator
-from integrations.standard.simulator import DEMO_SECRET, RunningStandardSimulator
+from integrations.standard.simulator import RunningStandardSimulator
+from tests.acceptance.canaries import STANDARD_SECRET
 from worker.demo.service import RunningService
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ def new_ticket() -> str:
     return f"T-{uuid4().hex[:12]}"
 
 
-def signed(body: bytes, secret: str = DEMO_SECRET) -> dict[str, str]:
+def signed(body: bytes, secret: str = STANDARD_SECRET) -> dict[str, str]:
     """Return Standard Webhooks headers, made here from the specification alone."""
     message_id, timestamp = f"msg_{uuid4().hex}", str(int(time.time()))
     key = base64.b64decode(secret.removeprefix("whsec_"))

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
+from integrations.registry import PROVIDERS
 from integrations.standard.simulator import DEMO_SECRET
 from tests.fuzz.inputs import mutated, seeds
 from tests.fuzz.parsers import PARSERS
@@ -24,8 +25,9 @@ from tests.fuzz.storm import Storm
 from worker.demo.service import RunningService, running_service
 from worker.runtime.home import Home
 
-#: Inputs that broke a parser are left here; one that is mended becomes a seed in `corpus`.
-FOUND = Path("build") / "fuzz"
+ROOT = Path(__file__).parents[2]
+#: Where a provider's secret is no `whsec_`.
+SECRETS = {"halopsa": "ticketwalk:a-password-of-the-fuzzing"}
 #: Of the time, this is for the parsers; as much is for requests, and what is left for the schema.
 SHARE = 0.45
 #: Memory is compared with what a receiver has after so many requests.
@@ -72,18 +74,16 @@ def _parsers(inputs: int, seconds: float, seed: int) -> list[str]:
 
 def _guided(inputs: int, seconds: float, seed: int) -> tuple[int, list[str]]:
     with tempfile.TemporaryDirectory() as corpus:
-        limits = (f"-runs={inputs}", f"-max_total_time={seconds:.0f}", f"-seed={seed}", "-max_len=4096")
-        FOUND.mkdir(parents=True, exist_ok=True)
+        limits = (
+            corpus,
+            f"-runs={inputs}",
+            f"-max_total_time={seconds:.0f}",
+            f"-seed={seed}",
+            "-max_len=4096",
+        )
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tests.fuzz.guided",
-                corpus,
-                *limits,
-                "-print_final_stats=1",
-                f"-artifact_prefix={FOUND}/",
-            ],
+            [sys.executable, "-m", "tests.fuzz.guided", *limits, "-print_final_stats=1"],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             errors="replace",
@@ -139,15 +139,20 @@ def _requests(service: RunningService, requests: int, seconds: float, seed: int)
 
 
 def _set_up(service: RunningService) -> list[str]:
+    """Make a connection of each provider. Return their webhook URLs."""
     service.run("account", "add", "Acme")
-    common = ("connection", "add", "--account", "Acme", "--base-url", "http://127.0.0.1:9")
-    secret = ("--provider", "standard", "--name", "tool", "--webhook-secret", DEMO_SECRET)
-    credentials = [f"--credential={name}={name}" for name in ("public_key", "private_key", "client_id")] + [
-        "--credential=company=acme"
-    ]
-    standard = service.run(*common, *secret)
-    psa = service.run(*common, "--provider", "connectwise", "--name", "psa", *credentials)
-    return [standard["webhook_url"], psa["webhook_url"]]
+    return [_connect(service, name) for name in PROVIDERS]
+
+
+def _connect(service: RunningService, name: str) -> str:
+    given = [f"--credential={credential}=acme" for credential in PROVIDERS[name].credential_names]
+    if PROVIDERS[name].needs_webhook_secret:
+        given.append(f"--webhook-secret={SECRETS.get(name, DEMO_SECRET)}")
+    added = service.run(
+        *("connection", "add", "--account", "Acme", "--provider", name, "--name", name),
+        *("--base-url", "http://127.0.0.1:9", *given),
+    )
+    return str(added["webhook_url"])
 
 
 def _receiver(service: RunningService) -> psutil.Process:

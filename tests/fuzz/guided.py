@@ -13,6 +13,9 @@ from tests.fuzz.inputs import seeds
 with atheris.instrument_imports(include=["integrations", "worker"]):
     from tests.fuzz.parsers import PARSERS
 
+#: Inputs that broke a parser are left here; one that is mended becomes a seed in `corpus`.
+FOUND = Path(__file__).parents[2] / "build" / "fuzz"
+
 _PARSERS = [PARSERS[name] for name in sorted(PARSERS)]
 
 
@@ -28,7 +31,9 @@ def main() -> None:
     for place, parser in enumerate(_PARSERS):
         for number, seed in enumerate(seeds(parser.kind)):
             (directory / f"seed-{place}-{number}").write_bytes(bytes([place]) + seed)
-    atheris.Setup(sys.argv, try_one)
+    FOUND.mkdir(parents=True, exist_ok=True)
+    # left alone, it puts them where it was started
+    atheris.Setup([*sys.argv, f"-artifact_prefix={FOUND}/"], try_one)
     atheris.Fuzz()
 
 

@@ -9,6 +9,12 @@ from pathlib import Path
 #: One file per kind of input, one seed per line; what once broke something is kept here for good.
 CORPUS = Path(__file__).parent / "corpus"
 
+#: What stands before a webhook's body in its seeds, in this order: the providers' own headers.
+WEBHOOK_HEADERS = (
+    *("webhook-id", "webhook-timestamp", "webhook-signature", "x-content-signature"),
+    *("x-hook-signature", "authorization"),
+)
+
 #: Pieces that parsers trip over.
 DICTIONARY: Sequence[bytes] = (
     *(b"\x00", b"\\u0000", b"\\ud800", b"\xed\xa0\x80", b"\xff\xfe", b"\xef\xbb\xbf", b"\xf0\x9f\x98\x80"),

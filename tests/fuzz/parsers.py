@@ -11,11 +11,14 @@ import yaml
 
 from integrations.addresses import check_url
 from integrations.answers import Answer, failure, retry_after
-from integrations.errors import PayloadError, ProviderError
+from integrations.errors import CallError, PayloadError, ProviderError
+from integrations.halopsa.markup import to_html, to_text
 from integrations.payload import json_object, json_value
 from integrations.ports import Link, Provider, WebhookRequest
 from integrations.redaction import safe_text
 from integrations.registry import PROVIDERS
+from tests.fuzz.answering import call, fetch_key
+from tests.fuzz.inputs import CORPUS, WEBHOOK_HEADERS
 from worker.broker import flaw
 from worker.cli.documents import parse_document
 from worker.domain.flow import parse_tree
@@ -55,11 +58,7 @@ class Parser:
 def _webhook(data: bytes) -> WebhookRequest:
     """Read `header PART … PART body`; the headers are named in the order of the providers' own."""
     *values, body = data.split(PART)
-    names = (
-        *("webhook-id", "webhook-timestamp", "webhook-signature", "x-content-signature"),
-        *("x-hook-signature", "authorization"),
-    )
-    headers = {name: value.decode("latin-1") for name, value in zip(names, values, strict=False)}
+    headers = {name: value.decode("latin-1") for name, value in zip(WEBHOOK_HEADERS, values, strict=False)}
     return WebhookRequest(body, headers, NOW)
 
 
@@ -79,6 +78,16 @@ def _parses(provider: Provider) -> Callable[[bytes], object]:
                 json.dumps(event.command).encode()
 
     return parse
+
+
+def _is_answered(provider: Provider) -> Callable[[bytes], object]:
+    return lambda data: call(provider, data)
+
+
+def _answers_of(name: str) -> str:
+    """Return the seeds for a PSA's answers to our calls: its own, once they are recorded."""
+    own = f"{name}-answers"
+    return own if (CORPUS / f"{own}.txt").exists() else "answer"
 
 
 def _standard(data: bytes) -> None:
@@ -113,6 +122,14 @@ def _text(data: bytes) -> None:
     assert len(safe_text(text, ["secret"])) <= 300
 
 
+def _markup(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    made_storable(to_text(text)).encode()
+    shown = to_html(text)
+    shown.encode()
+    assert to_html(to_text(shown)) == shown
+
+
 def _message(data: bytes) -> None:
     headers, _, rest = data.partition(PART)
     properties, _, body = rest.partition(PART)
@@ -142,6 +159,12 @@ PARSERS: Mapping[str, Parser] = {
         f"{name}: verify": Parser(_verifies(provider), name, (ProviderError,))
         for name, provider in PROVIDERS.items()
     },
+    **{
+        f"{name}: answers": Parser(_is_answered(provider), _answers_of(name), (CallError,))
+        for name, provider in PROVIDERS.items()
+    },
+    "connectwise: key": Parser(fetch_key, "key", (ProviderError,)),
+    "halopsa: markup": Parser(_markup, "markup"),
     "standard: command": Parser(_standard, "command", (PayloadError, Refusal)),
     "requests": Parser(_request, "arguments", (PayloadError,)),
     "rules": Parser(lambda data: parse_rules(parse_document(data.decode())), "rules", DOCUMENT_ERRORS),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
 
-from tests.fuzz.inputs import DICTIONARY, mutated, seeds
+from integrations.registry import PROVIDERS
+from tests.fuzz.inputs import DICTIONARY, WEBHOOK_HEADERS, mutated, seeds
 
 #: Requests under way at a time, each on a connection of its own.
 SENDERS = 8
@@ -109,20 +110,14 @@ class Storm:
 
 def hostile(choice: random.Random, targets: list[str]) -> bytes:
     """Return a request that is HTTP, and nearly a delivery."""
-    kind = choice.choice(("standard", "connectwise", "command", "json", "arguments"))
+    kind = choice.choice((*PROVIDERS, "command", "json", "arguments"))
     *headers, body = mutated(choice.choice(seeds(kind)), choice).split(b"\x1e")
     path = choice.choice(targets) if choice.random() < 0.9 else choice.choice(PATHS)
     if choice.random() < 0.2:
         path += "/" + "".join(c for c in _word(choice).decode("latin-1") if "!" <= c <= "~")
     lines = [f"{choice.choice(METHODS)} {path} HTTP/1.1".encode(), b"Host: localhost"]
     lines.append(f"Content-Type: {choice.choice(CONTENT_TYPES)}".encode())
-    names = (
-        b"webhook-id",
-        b"webhook-timestamp",
-        b"webhook-signature",
-        b"x-content-signature",
-        b"X-Request-ID",
-    )
+    names = (*map(str.encode, WEBHOOK_HEADERS), b"X-Request-ID")
     for name, value in zip(names, [*headers, _word(choice)], strict=False):
         lines.append(name + b": " + bytes(byte for byte in value if 0x20 <= byte < 0x7F).strip())
     lines.append(f"Content-Length: {len(body)}".encode())

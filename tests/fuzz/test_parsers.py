@@ -40,6 +40,33 @@ def test_any_bytes_are_read_or_refused(name, data):
     PARSERS[name].survives(data)
 
 
+#: What a reader may search the rest of a text for, and not find.
+PIECES = (
+    b"<!--",
+    b"<script>",
+    b"<a",
+    b"&#",
+    b"http://",
+    b"://",
+    b"?a=",
+    b" ",
+    b"\n",
+    b"[",
+    b'{"a":',
+    b"a.",
+    b"\\",
+)
+LONG_BYTES = 128 * 1024
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_input_of_one_piece_is_read_or_refused_in_time(name):
+    """What takes the square of its input's length does not end within the bound."""
+    for piece in PIECES:
+        PARSERS[name].survives(piece * (LONG_BYTES // len(piece)))
+
+
 def test_a_parser_that_fails_otherwise_is_noticed():
     def breaks(data: bytes) -> int:
         return 1 // len(data)

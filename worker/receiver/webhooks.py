@@ -115,18 +115,28 @@ def _read(
         provider.verify(request, connection.link)
         return _some(provider.parse(request))
     except SignatureError as error:
-        if isinstance(error, UnsignedNoticeError):
-            notice_unsigned(context, UUID(connection.link.connection_id))
-        if not refusals.take(connection.link.connection_id):
-            log.warning("delivery refused", provider=provider.name, reason=str(error))
+        _tell_refusal(context, refusals, connection, error)
         raise _counted(
             provider.name, ProblemError(HTTPStatus.UNAUTHORIZED, "the signature does not verify")
         ) from None
     except PayloadError as error:
         raise _counted(provider.name, ProblemError(HTTPStatus.BAD_REQUEST, str(error))) from None
     except KeyUnavailableError as error:
-        log.warning("key unavailable", provider=provider.name, reason=str(error))
+        if not refusals.take(connection.link.connection_id):
+            log.warning("key unavailable", provider=provider.name, reason=str(error))
         raise _unavailable(provider, "the signing key could not be fetched") from None
+
+
+def _tell_refusal(
+    context: Context, refusals: Rates, connection: OpenConnection, error: SignatureError
+) -> None:
+    """Say why, and heed a notice, at a bounded rate: anybody may send these, at any pace."""
+    connection_id = connection.link.connection_id
+    if not refusals.take(connection_id):
+        log.warning("delivery refused", provider=connection.provider.name, reason=str(error))
+    # a rate of its own: other forged deliveries must not keep a true notice from being heeded
+    if isinstance(error, UnsignedNoticeError) and not refusals.take((connection_id, "notice")):
+        notice_unsigned(context, UUID(connection_id))
 
 
 def _some(events: Sequence[Event]) -> Sequence[Event]:

@@ -15,7 +15,9 @@ from worker.services.intake import connection_by_id
 
 log = structlog.get_logger()
 
-NOTICES = Counter("ticketwalk_unsigned_notices", "Unsigned messages that say deliveries have ended")
+NOTICES = Counter(
+    "ticketwalk_unsigned_notices", "Unsigned messages that say deliveries have ended, as far as heeded"
+)
 
 
 def notice_unsigned(context: Context, connection_id: UUID) -> None:

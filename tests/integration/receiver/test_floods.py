@@ -7,9 +7,12 @@ import pytest
 import requests
 
 from integrations.connectwise.keys import SigningKeys
+from integrations.errors import KeyUnavailableError
 from tests.integration.receiver.conftest import command, signed
 from worker.receiver import webhooks
 from worker.receiver.links import VERIFYING_TOGETHER
+from worker.services import accounts, notices
+from worker.services.accounts import NewConnection
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +43,53 @@ def test_a_flood_of_forged_deliveries_is_logged_within_bounds(receiver, caplog, 
     for _ in range(webhooks.REFUSALS_LOGGED_AT_ONCE * 2):
         forged(receiver)
     assert webhooks.REFUSALS_LOGGED_AT_ONCE <= len(said) < webhooks.REFUSALS_LOGGED_AT_ONCE * 1.5
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the receiver warns of."""
+    heard: list[str] = []
+    for module in (webhooks, notices):
+        monkeypatch.setattr(module.log, "warning", lambda event, **_: heard.append(event))
+    return heard
+
+
+def flood(receiver, provider: str, connection, body: bytes, headers: dict[str, str]) -> set[int]:
+    url = f"{receiver.url}/webhooks/{provider}/{connection}"
+    with requests.Session() as sender:
+        answers = [
+            sender.post(url, data=body, headers={"Content-Type": "application/json", **headers}, timeout=10)
+            for _ in range(webhooks.REFUSALS_LOGGED_AT_ONCE * 2)
+        ]
+    return {answer.status_code for answer in answers}
+
+
+def test_a_flood_of_forged_key_addresses_is_logged_within_bounds(receiver, known, said, monkeypatch):
+    def fetch(key_url: str, allow_private_hosts: bool) -> str:
+        raise KeyUnavailableError("no answer")
+
+    monkeypatch.setattr(known.providers["connectwise"], "_keys", SigningKeys(fetch))
+    body = b"""{"Action": "added", "Type": "ticket", "ID": 1, "CompanyId": "acme",
+        "Metadata": {"key_url": "http://127.0.0.1/callbackkey?companyName=acme"}}"""
+    statuses = flood(receiver, "connectwise", receiver.connectwise, body, {"x-content-signature": "AAAA"})
+    assert statuses == {429}
+    assert webhooks.REFUSALS_LOGGED_AT_ONCE <= len(said) < webhooks.REFUSALS_LOGGED_AT_ONCE * 1.5
+
+
+def test_a_flood_of_unsigned_notices_is_logged_and_looked_at_within_bounds(
+    receiver, known, said, monkeypatch
+):
+    credentials = {"integration_code": "code", "username": "user", "secret": "secret"}
+    autotask = accounts.add_connection(
+        known,
+        NewConnection("Acme", "autotask", "at", "http://127.0.0.1:9", credentials, ("the-webhooks-secret",)),
+    )
+    looked: list[object] = []
+    monkeypatch.setattr(webhooks, "notice_unsigned", lambda _context, connection: looked.append(connection))
+    statuses = flood(receiver, "autotask", autotask, b'{"Action": "Deactivated"}', {})
+    assert statuses == {401}
+    assert len(said) < webhooks.REFUSALS_LOGGED_AT_ONCE * 1.5
+    assert 1 <= len(looked) < webhooks.REFUSALS_LOGGED_AT_ONCE * 1.5
 
 
 def test_a_key_server_that_hangs_for_one_connection_holds_up_no_other(start, known, world, monkeypatch):

@@ -23,6 +23,17 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
+    "2002:808:808::1",  # 6to4: through whoever stands at its relay
+    "::127.0.0.1",  # IPv4-compatible
+    "::ffff:0:127.0.0.1",  # IPv4-translated
+    "64:ff9b:1::7f00:1",  # a network's own NAT64
+    "2001:0:7f00:1::f7f7:f7f7",  # Teredo
+    "fec0::1",
+    "4000::1",
+    "3fff::1",
+    "2600::5efe:7f00:1",  # ISATAP
+    "2600::200:5efe:a00:1",
+    "192.88.99.1",
 ]
 
 
@@ -40,7 +51,7 @@ def test_private_and_reserved_addresses_are_not_public(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses_are_public(address):
     assert is_public(address)
 

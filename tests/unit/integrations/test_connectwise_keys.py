@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -100,11 +101,60 @@ def test_an_expired_key_that_cannot_be_renewed_is_unavailable_and_not_a_wrong_si
 
 def test_different_addresses_of_one_connection_are_bounded_per_minute(source):
     for number in range(keys.NEW_URLS_PER_MINUTE):
-        source.matches("first", url=f"{URL}&id={number}")
+        source.matches("forged", url=f"{URL}&id={number}")
     with pytest.raises(KeyUnavailableError, match="too many"):
         source.matches("first", url=f"{URL}&id=one-more")
     assert source.matches("first", url=f"{URL}&id=0")
     assert source.matches("first", url=f"{URL}&id=one-more", connection_id="c2")
+
+
+def exhaust(source: Source) -> None:
+    """Use up the connection's new addresses of this minute, as forged deliveries do."""
+    with suppress(KeyUnavailableError):
+        for number in range(keys.NEW_URLS_PER_MINUTE + 1):
+            source.matches("forged", url=f"{URL}&id=forged-{number}")
+
+
+def test_a_new_address_whose_key_is_known_already_is_believed_while_forged_ones_use_up_the_minute(source):
+    source.matches("first")
+    exhaust(source)
+    asked = source.asked
+    assert source.matches("first", url=f"{URL}&id=one-more")
+    assert source.asked == asked
+
+
+def test_a_key_that_has_proven_nothing_proves_nothing_at_another_address(source):
+    exhaust(source)
+    with pytest.raises(KeyUnavailableError, match="too many"):
+        source.matches("first", url=f"{URL}&id=one-more")
+
+
+@pytest.mark.parametrize(
+    ("later_seconds", "connection_id"),
+    [pytest.param(keys.KEY_LIFETIME_SECONDS, "c1", id="too old"), pytest.param(0, "c2", id="another's")],
+)
+def test_an_old_key_and_another_connections_prove_nothing_at_another_address(
+    source, later_seconds, connection_id
+):
+    source.matches("first")
+    source.now += later_seconds
+    source.key = "second"
+    assert not source.matches("first", url=f"{URL}&id=one-more", connection_id=connection_id)
+
+
+def test_a_flood_of_forged_deliveries_tries_few_known_keys(source):
+    for number in range(keys.PROVEN_KEYS + 5):
+        source.now += keys.MINUTE_SECONDS
+        source.key = f"key-{number}"
+        source.matches(source.key, url=f"{URL}&id={number}")
+    tried: list[bytes] = []
+
+    def proves(key: bytes) -> bool:
+        tried.append(key)
+        return False
+
+    source.keys.matches(proves, connection_id="c1", key_url=f"{URL}&id=x", allow_private_hosts=False)
+    assert len(tried) == keys.PROVEN_KEYS + 1
 
 
 def test_the_kept_keys_are_bounded(source):

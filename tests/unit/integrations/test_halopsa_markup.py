@@ -98,3 +98,34 @@ def test_text_becomes_paragraphs_and_breaks(text, html):
 )
 def test_html_of_others_is_read_as_its_text(html, text):
     assert to_text(html) == text
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    ["<!--", "<script>", "<style ", "<a", "<br ", "</script ", "&#", "<", "-->", "</p", "<!--<script>"],
+)
+def test_a_long_note_of_unclosed_pieces_is_read_in_time(piece):
+    """A customer's mail may be such a note: whatever takes its length squared never ends."""
+    assert to_text(piece * (2**20 // len(piece))) is not None
+
+
+@pytest.mark.parametrize("number", ["&#" + "9" * 5_000 + ";", "&#x" + "f" * 5_000 + ";", "&#" + "0" * 5_000])
+def test_a_character_of_an_absurd_number_is_shown_as_unknown(number):
+    assert to_text(f"a{number}b").rstrip("b;") == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("a<!-- b --> c<!-- d", "a c<!-- d"),
+        ("a<script>b</script >c<script>d", "acd"),
+        ("a<STYLE>b</style><script>c</script>d", "ad"),
+        ("<!-- <script> -->a</script>", "a"),
+        ("<script><!--</script>a-->", "a-->"),
+        ("a < b <c", "a < b <c"),
+        ("<scripted>a</scripted>", "a"),
+    ],
+)
+def test_what_browsers_do_not_show_is_left_out_where_it_ends(markup, text):
+    assert to_text(markup) == text
