@@ -16,6 +16,9 @@ from tests.acceptance.psas import HABITS, Psa, Walked, resolve, running_psas, wa
 from tests.acceptance.tools import Account, send, wait_for
 from worker.demo.service import RunningService
 
+#: Every PSA is set up in one fixture: minutes where the machine is busy.
+pytestmark = pytest.mark.timeout(600)
+
 #: What a PSA that is asked too often wants to be left alone for.
 RETRY_AFTER = timedelta(seconds=3)
 #: Until a worker is told that the time has come, and has sent it: a sweep every 2 s, on a busy machine.
