@@ -11,6 +11,7 @@ from worker.domain.queues import QUEUES as _QUEUES
 from worker.settings import load_settings as _load_settings
 from worker.wakes import BEHIND as _BEHIND
 from worker.wakes import FRONT as _FRONT
+from worker.wakes import KEY_PREFIX as _KEY_PREFIX
 
 _settings = _load_settings()
 
@@ -19,7 +20,7 @@ broker_url = _settings.broker
 # ignore_result, and a command's outcome is read from its row. Results of an hour ago interest nobody.
 result_backend = broker_url if broker_url.startswith(("redis", "rediss")) else None
 result_backend_transport_options = {
-    "global_keyprefix": "ticketwalk:",
+    "global_keyprefix": _KEY_PREFIX,
     # storing a result is tried for this many seconds; nothing depends on it
     "retry_policy": {"timeout": 5.0},
 }
@@ -44,7 +45,7 @@ broker_transport_options = {
     # or a storm of one account would stand before another's single event.
     "priority_steps": [_FRONT, _BEHIND],
     # Several homes may share one Redis server without seeing each other's messages.
-    "global_keyprefix": "ticketwalk:",
+    "global_keyprefix": _KEY_PREFIX,
 }
 if broker_url.startswith("redis+socket"):
     # redis-py's unix sockets know no keepalive and no separate connect time-out

@@ -32,8 +32,8 @@ from worker.services.intake import NewDelivery, store
 EVENTS = 2_000
 #: Deliveries that share a commit, as when they come together.
 TOGETHER = 50
-#: Single events of the other tenant, and the pause after each in seconds.
-SINGLES, PAUSE_SECONDS = 20, 0.5
+#: Single events of the other tenant, and the pause after each in seconds; before them a few together.
+SINGLES, PAUSE_SECONDS, FIRST = 20, 0.5, 6
 #: A single event that takes longer, in seconds, counts as this long.
 PATIENCE_SECONDS = 20.0
 STORMY, OTHER = "Stormy MSP", "Other MSP"
@@ -143,7 +143,8 @@ def _any_ticket() -> str:
 
 
 def _singles(stage: Stage, context: Context, way: Way) -> list[float]:
-    """Store one event after another. Return how long each took, in seconds."""
+    """Store a few events at once, then one after another. Return how long each of these took, in seconds."""
+    store(context, way.deliveries(context, OTHER, [_any_ticket() for _ in range(FIRST)]))
     found = []
     for _ in range(SINGLES):
         [stored] = store(context, way.deliveries(context, OTHER, [_any_ticket()]))

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
 from worker.logs import frames
-from worker.wakes import LANE_HEADER, SHARE_HEADER, wakes
+from worker.wakes import BEHIND, LANE_HEADER, SHARE_HEADER, wakes
 
 log = structlog.get_logger()
 
@@ -86,7 +86,8 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
         """Before anything is read, so that what is committed later gets a wake-up of its own."""
         headers = self.request.headers or {}
         lane, share = (_text(headers.get(name)) for name in (LANE_HEADER, SHARE_HEADER))
-        wakes(self.app.conf.broker_url).received(lane, share, self.request.id)
+        behind = (self.request.delivery_info or {}).get("priority") == BEHIND
+        wakes(self.app.conf.broker_url).received(lane, share, self.request.id, behind=behind)
 
     def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         if positional:

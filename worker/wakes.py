@@ -5,7 +5,8 @@ task that receives it takes the flag away before it reads, so what is committed 
 its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it.
 
 A share counts the wake-ups of an account that wait in front of a queue. Those beyond it are sent behind all
-others, so another account's single event waits for a few messages of a storm and not for all of them.
+others, so another account's single event waits for a few messages of a storm and not for all of them (ADR
+0015).
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,11 @@ FRONT_SHARE = 4
 FRONT, BEHIND = 0, 9
 #: Headers of a message that say what the task that receives it gives back.
 LANE_HEADER, SHARE_HEADER = "ticketwalk_lane", "ticketwalk_share"
-_PREFIX = "ticketwalk:wake:"
-_FRONT_PREFIX = "ticketwalk:front:"
-_BEHIND_PREFIX = "ticketwalk:behind:"
-_QUEUE_PREFIX = "ticketwalk:"
+#: What every key in Redis begins with, the broker's too.
+KEY_PREFIX = "ticketwalk:"
+_PREFIX = f"{KEY_PREFIX}wake:"
+_FRONT_PREFIX = f"{KEY_PREFIX}front:"
+_BEHIND_PREFIX = f"{KEY_PREFIX}behind:"
 #: What kombu puts between a queue's name and a priority.
 _SEPARATOR = "\x06\x16"
 
@@ -38,23 +40,19 @@ _SEPARATOR = "\x06\x16"
 BEHIND_SECONDS = 2
 
 #: KEYS: the messages in front, by when they are taken for lost; whether the account has some behind. ARGV:
-#: how many may be in front, seconds until they are lost, seconds that the second key is kept, the ids of
-#: those that ask. Returns how many of these, the first ones, have found room.
+#: how many may be in front, seconds until they are lost, the ids of those that ask. Returns how many of
+#: these, the first ones, have found room.
 _TAKE_FRONT = """
-local now, room, taken = tonumber(redis.call('TIME')[1]), 0, 0
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local now, taken = tonumber(redis.call('TIME')[1]), 0
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('EXISTS', KEYS[2]) == 0 then room = ARGV[1] - redis.call('ZCARD', KEYS[1]) end
-for place = 4, math.min(#ARGV, room + 3) do
+local room = ARGV[1] - redis.call('ZCARD', KEYS[1])
+for place = 3, math.min(#ARGV, room + 2) do
     redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[place])
     taken = taken + 1
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-if taken < #ARGV - 3 then redis.call('SET', KEYS[2], 1, 'EX', ARGV[3]) end
 return taken
-"""
-#: KEYS as above. ARGV: the id of a message that was received, seconds that the second key is kept.
-_LEAVE = """
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then redis.call('SET', KEYS[2], 1, 'EX', ARGV[2]) end
 """
 
 
@@ -81,34 +79,49 @@ class Wakes:
         if self._redis is None:
             return len(message_ids)
         try:
-            arguments = (FRONT_SHARE, FLAG_SECONDS, BEHIND_SECONDS, *message_ids)
+            arguments = (FRONT_SHARE, FLAG_SECONDS, *message_ids)
             return int(self._redis.eval(_TAKE_FRONT, 2, *_keys(share), *arguments))  # type: ignore[arg-type] # of a client that does not await
         except (RedisError, OSError):
             return len(message_ids)
 
-    def messages(self, queue: str) -> int:
-        """Return how many messages wait in a queue; none where that cannot be known."""
-        if self._redis is None:
-            return 0
-        try:
-            # kombu keeps a queue in a list per priority, under the broker's `global_keyprefix`
-            front = _QUEUE_PREFIX + queue
-            return sum(int(self._redis.llen(name)) for name in (front, f"{front}{_SEPARATOR}{BEHIND}"))
-        except (RedisError, OSError):
-            return 0
+    def sent_behind(self, share: str) -> None:
+        """Have the account's next messages go behind too, until none has come from there for a while.
 
-    def received(self, lane: str | None, share: str | None = None, message_id: str = "") -> None:
+        Not for longer because of those: an account that sends now and then would never be in front again.
+        """
+        if self._redis is None:
+            return
+        with suppress(RedisError, OSError):
+            self._redis.set(_keys(share)[1], 1, nx=True, ex=BEHIND_SECONDS)
+
+    def waiting(self, queue: str) -> tuple[int, int]:
+        """Return how many messages wait in front of a queue, and behind; none where that cannot be known."""
+        if self._redis is None:
+            return 0, 0
+        front = KEY_PREFIX + queue
+        try:
+            # kombu keeps a queue in a list per priority
+            in_front, behind = (self._redis.llen(name) for name in (front, f"{front}{_SEPARATOR}{BEHIND}"))
+        except (RedisError, OSError):
+            return 0, 0
+        return int(in_front), int(behind)
+
+    def received(
+        self, lane: str | None, share: str | None = None, message_id: str = "", *, behind: bool = False
+    ) -> None:
         """Take the flag away, and give the place in front back: what changes from now on is waked anew.
 
-        What Redis does not take away runs out by itself.
+        One that came from behind says that there may be more. What Redis does not take away runs out.
         """
         if self._redis is None or (lane is None and share is None):
             return
         with suppress(RedisError, OSError), self._redis.pipeline(transaction=False) as pipeline:
             if lane is not None:
                 pipeline.delete(_PREFIX + lane)
-            if share is not None:
-                pipeline.eval(_LEAVE, 2, *_keys(share), message_id, BEHIND_SECONDS)
+            if share is not None and behind:
+                pipeline.set(_keys(share)[1], 1, ex=BEHIND_SECONDS)
+            elif share is not None:
+                pipeline.zrem(_keys(share)[0], message_id)
             pipeline.execute()
 
 

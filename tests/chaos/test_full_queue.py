@@ -45,10 +45,32 @@ def test_what_one_account_sends_beyond_its_share_is_taken_after_everybody_elses(
 def test_a_repeated_hint_finds_room_in_front_of_a_full_queue(client, publisher, account, sent):
     name = f"queue-{uuid4().hex}"
     publisher.publish([_hint(name, "stormy", number) for number in range(FULL_QUEUE)])
-    before = client.llen(f"ticketwalk:{name}")
-    publisher.publish([replace(_hint(name, account, FULL_QUEUE), repeats=True)])
-    assert client.llen(f"ticketwalk:{name}") == before + sent
-    client.delete(f"ticketwalk:{name}", f"ticketwalk:{name}\x06\x169")
+    assert _sends(client, publisher, replace(_hint(name, account, FULL_QUEUE), repeats=True)) == sent
+
+
+@pytest.mark.parametrize(("repeats", "sent"), [(True, 0), (False, 1)])
+def test_a_front_that_is_full_itself_takes_only_what_is_new(client, publisher, repeats, sent):
+    name = f"queue-{uuid4().hex}"
+    client.rpush(f"ticketwalk:{name}", *["{}"] * FULL_QUEUE)
+    assert _sends(client, publisher, replace(_hint(name, "other", 1), repeats=repeats)) == sent
+
+
+def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher):
+    name = f"queue-{uuid4().hex}"
+    hint = replace(_hint(name, "other", 1), repeats=True, lane=f"lane-{name}")
+    client.rpush(f"ticketwalk:{name}", *["{}"] * FULL_QUEUE)
+    assert _sends(client, publisher, hint) == 0
+    assert _sends(client, publisher, hint) == 1
+
+
+def _sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
+    """Publish it, empty its queue, and return how many messages that has added."""
+    lists = (f"ticketwalk:{hint.queue}", f"ticketwalk:{hint.queue}\x06\x169")
+    before = sum(client.llen(name) for name in lists)
+    publisher.publish([hint])
+    added = sum(client.llen(name) for name in lists) - before
+    client.delete(*lists)
+    return added
 
 
 def _hint(queue: str, account: str, number: int) -> Hint:

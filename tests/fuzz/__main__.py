@@ -163,7 +163,11 @@ def _receiver(service: RunningService) -> psutil.Process:
 def _stored(service: RunningService) -> tuple[int, int, int]:
     home = Home(Path(service.environment["TICKETWALK_HOME"]))
     with Redis(unix_socket_path=str(home.redis_socket)) as redis:
-        queued = sum(redis.llen(f"ticketwalk:{queue}") for queue in ("commands", "psa"))
+        queued = sum(
+            redis.llen(name)
+            for queue in ("commands", "psa")
+            for name in (f"ticketwalk:{queue}", f"ticketwalk:{queue}\x06\x169")
+        )
     listed = [len(service.run(what, "list", "--limit", "10000")) for what in ("delivery", "command")]
     return listed[0], listed[1], queued
 

@@ -52,19 +52,36 @@ def test_a_message_that_was_received_makes_room_in_front(flags: Wakes):
     assert flags.take_front(share, ["6"]) == 0
 
 
-def test_what_comes_after_a_message_behind_goes_behind_too_until_none_is_left_there(flags: Wakes, home: Home):
+def test_what_comes_after_a_message_behind_goes_behind_too_until_none_comes_from_there(
+    flags: Wakes, home: Home
+):
     share = str(uuid4())
-    flags.take_front(share, ["1", "2", "3", "4", "behind"])
-    for message_id in ("1", "2", "3", "4"):
-        flags.received(None, share, message_id)
-    assert flags.take_front(share, ["5"]) == 0
-    flags.received(None, share, "behind")
-    assert flags.take_front(share, ["6"]) == 0
+    flags.sent_behind(share)
+    assert flags.take_front(share, ["1"]) == 0
+    run_out(home, share)
+    assert flags.take_front(share, ["2"]) == 1
+    flags.received(None, share, "3", behind=True)
+    assert flags.take_front(share, ["4"]) == 0
+    run_out(home, share)
+    assert flags.take_front(share, ["5"]) == 1
+
+
+def test_an_account_that_keeps_sending_behind_is_in_front_again_after_a_while(flags: Wakes, home: Home):
+    share = str(uuid4())
+    flags.sent_behind(share)
     with Redis(unix_socket_path=str(home.redis_socket)) as redis:
-        [key] = redis.keys(f"*behind:{share}")
+        redis.expire(f"ticketwalk:behind:{share}", 100 * BEHIND_SECONDS)
+        assert flags.take_front(share, ["1"]) == 0
+        flags.sent_behind(share)
+        assert redis.ttl(f"ticketwalk:behind:{share}") > BEHIND_SECONDS, "its time was begun anew"
+
+
+def run_out(home: Home, share: str) -> None:
+    """Have the time pass after which none is left behind."""
+    with Redis(unix_socket_path=str(home.redis_socket)) as redis:
+        key = f"ticketwalk:behind:{share}"
         assert 0 < redis.ttl(key) <= BEHIND_SECONDS
         redis.delete(key)
-    assert flags.take_front(share, ["7"]) == 1
 
 
 def test_without_redis_every_message_goes_in_front():

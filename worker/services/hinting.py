@@ -1,12 +1,13 @@
-"""What each hint says: its task, its queue, the ids that Flower shows. Rows are hinted at nowhere else."""
+"""What a hint at a delivery, a command or an outbox entry says: its task, its queue, the ids in Flower."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from worker.db.unit_of_work import Open
 from worker.domain.queues import COMMANDS
 from worker.domain.words import CommandType, SessionKind
 
-_SESSION_KINDS = {
+_SESSION_KINDS: Mapping[str, str] = {
     CommandType.START_FLOW: SessionKind.FLOW.value,
     CommandType.START_PROPOSAL: SessionKind.PROPOSAL.value,
     CommandType.START_ADHOC: SessionKind.ADHOC.value,
@@ -39,7 +40,7 @@ def hint_delivery(
 def hint_command(
     tx: Open,
     command_id: int,
-    command_type: CommandType,
+    command_type: str,
     *,
     account_id: UUID,
     ticket: str,
@@ -47,9 +48,9 @@ def hint_command(
     wakes_lane: str | None = None,
     repeats: bool = False,
 ) -> None:
-    """Have a turn taken on a command's ticket."""
+    """Have a turn taken on a command's ticket. `command_type`: one that this version may not know yet."""
     tx.hint(
-        command_type.value,
+        command_type,
         wakes_lane=wakes_lane,
         repeats=repeats,
         command_id=command_id,

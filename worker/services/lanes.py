@@ -18,7 +18,7 @@ from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.lane import CLAIM_LEASE, MAX_FAILURES, TURN_LIMIT, Pending, retry_at, spent, turn_of
-from worker.domain.words import CommandState, CommandType
+from worker.domain.words import CommandState
 from worker.errors import StoreUnavailableError, TransientError
 from worker.services.context import Context
 from worker.services.filing import Lane
@@ -185,6 +185,4 @@ def _hint_again(context: Context, lane: Lane) -> None:
     with context.uow.begin(lane.account_id) as tx:
         external_id = tx.session.get_one(TicketRow, lane.ticket_id).external_id
         for command_id, command_type in _due(lane, tx):
-            hint_command(
-                tx, command_id, CommandType(command_type), account_id=lane.account_id, ticket=external_id
-            )
+            hint_command(tx, command_id, command_type, account_id=lane.account_id, ticket=external_id)

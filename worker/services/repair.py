@@ -13,7 +13,7 @@ from sqlalchemy import select
 from integrations.ports import EventKind
 from worker.db.models import AuditRow, CommandRow, DeliveryRow, OutboxRow, TicketRow
 from worker.db.unit_of_work import Across, Transaction
-from worker.domain.words import CommandState, CommandType, DeliveryState, OutboxState
+from worker.domain.words import CommandState, DeliveryState, OutboxState
 from worker.services import routing
 from worker.services.context import Context
 from worker.services.hinting import hint_command, hint_delivery, hint_entry
@@ -66,7 +66,7 @@ def replay_commands(context: Context, ids: Sequence[int], *, operator: str) -> l
         hint_command(
             tx,
             row.id,
-            CommandType(row.type),
+            row.type,
             account_id=row.account_id,
             ticket=tx.session.get_one(TicketRow, row.ticket_id).external_id,
             session_id=row.session_id,

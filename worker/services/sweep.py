@@ -14,7 +14,6 @@ from sqlalchemy import RowMapping, text
 from integrations.ports import EventKind
 from worker.crash_points import Commit
 from worker.db.unit_of_work import Across
-from worker.domain.words import CommandType
 from worker.services.context import Context
 from worker.services.hinting import hint_command, hint_delivery, hint_entry
 from worker.services.notes.flushing import hint_due_drafts
@@ -56,10 +55,7 @@ def _hint_delivery(tx: Across, row: RowMapping) -> None:
 
 
 def _hint_command(tx: Across, row: RowMapping) -> None:
-    command_type = CommandType(row["type"])
-    hint_command(
-        tx, row["id"], command_type, account_id=row["account_id"], ticket=row["ticket"], repeats=True
-    )
+    hint_command(tx, row["id"], row["type"], account_id=row["account_id"], ticket=row["ticket"], repeats=True)
 
 
 def _hint_entry(tx: Across, row: RowMapping) -> None:
