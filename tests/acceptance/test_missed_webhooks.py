@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from integrations.simulation.stand_in import DeletesNotes
+from tests.acceptance.canaries import WORDS
 from tests.acceptance.cut_line import Line
 from tests.acceptance.psas import HABITS, Psa, Walked, running_psas, walked_tickets
 from tests.acceptance.tools import send, set_up_people, wait_for
@@ -218,12 +219,12 @@ def test_each_note_of_the_hour_stands_once_as_it_is_now(story, name):
     busy, announced = (hour.walks[hour.tickets[word].ticket_id]["walk_notes"] for word in SUMMARIES)
     deletes = isinstance(hour.psa.stand_in, DeletesNotes)
     assert [(note["text"], note.get("edited", False), note.get("deleted", False)) for note in busy] == [
-        ("stays", False, False),
+        (f"stays {WORDS}", False, False),
         ("was edited", True, False),
-        ("is deleted", False, deletes),
-        ("typed in the hour", False, False),
+        (f"is deleted {WORDS}", False, deletes),
+        (f"typed in the hour {WORDS}", False, False),
     ]
-    assert [note["text"] for note in announced] == ["announced"]
+    assert [note["text"] for note in announced] == [f"announced {WORDS}"]
 
 
 @pytest.mark.parametrize("name", HABITS)

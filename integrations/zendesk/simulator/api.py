@@ -20,7 +20,7 @@ from integrations.zendesk.simulator.bodies import (
 from integrations.zendesk.simulator.errors import BAD_REQUEST, RefusedError, missing, no_entry
 from integrations.zendesk.simulator.records import Webhook
 from integrations.zendesk.simulator.settings import Settings
-from integrations.zendesk.simulator.world import API_TOKEN, API_USER, World
+from integrations.zendesk.simulator.world import API_USER, World
 
 #: The longest list that one answer of the export holds.
 EXPORT_SIZE = 1_000
@@ -28,32 +28,30 @@ EXPORT_SIZE = 1_000
 LATEST_START = timedelta(minutes=1)
 
 ANONYMOUS = {"id": None, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user"}
-CREDENTIALS = {"email": API_USER.email, "api_token": API_TOKEN}
 
 
 def api_router(world: World, settings: Settings) -> APIRouter:
     """Everything under the API path. Only `/users/me` answers to those who show no credentials."""
     router = APIRouter(prefix=API_PATH)
 
+    def require_credentials(request: Request) -> None:
+        expected = f"Basic {basic_token(Link('', '', world.identity.credentials))}".encode()
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
+            raise no_entry()
+
     @router.get("/users/me")
     def me(request: Request) -> dict[str, Any]:
         if "authorization" not in request.headers:
             return {"user": ANONYMOUS}
-        _require_credentials(request)
+        require_credentials(request)
         return {"user": API_USER.as_json()}
 
-    inner = APIRouter(dependencies=[Depends(_require_credentials)])
+    inner = APIRouter(dependencies=[Depends(require_credentials)])
     _add_tickets(inner, world)
     _add_export(inner, world, settings)
     _add_webhooks(inner, world)
     router.include_router(inner)
     return router
-
-
-def _require_credentials(request: Request) -> None:
-    expected = f"Basic {basic_token(Link('', '', CREDENTIALS))}".encode()
-    if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
-        raise no_entry()
 
 
 def _add_tickets(router: APIRouter, world: World) -> None:

@@ -9,7 +9,6 @@ from integrations.simulation.faults import Fault
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
 from integrations.simulation.traffic import LoggedRequest
 from integrations.zendesk.mapping import NAMES
-from integrations.zendesk.simulator.api import CREDENTIALS
 from integrations.zendesk.simulator.app import DELIVERY_SECONDS, Parts
 from integrations.zendesk.simulator.control import (
     TECHNICIAN,
@@ -23,6 +22,7 @@ from integrations.zendesk.simulator.control import (
 )
 from integrations.zendesk.simulator.deliveries import Delivery
 from integrations.zendesk.simulator.settings import Settings
+from integrations.zendesk.simulator.world import Identity, World
 
 
 def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lambda _url: None) -> None:
@@ -38,10 +38,10 @@ def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lam
 class RunningSimulator:
     """A Zendesk on a free loopback port while the context is open. Its export lists changes at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: Identity | None = None) -> None:
         bound = bound_socket()
         self.base_url = url_of(bound)
-        self.parts = Parts(Settings(export_lag_seconds=0))
+        self.parts = Parts(Settings(export_lag_seconds=0), World(identity))
         self._technician = Technician(self.parts.world)
         self._server = RunningServer(self.parts.app(), bound)
 
@@ -57,7 +57,7 @@ class RunningSimulator:
 
     @property
     def credentials(self) -> dict[str, str]:
-        return dict(CREDENTIALS)
+        return self.parts.world.identity.credentials
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -16,7 +17,6 @@ FIRST_TICKET_ID = 35_436
 #: Bytes of a comment.
 MAX_COMMENT = 65_535
 
-API_TOKEN = "simulated-zendesk-api-token"  # noqa: S105 (made up: what lets in here)
 GROUP = Named(701, "Support")
 AGENTS = (
     Person(101, "Jane Doe", "jdoe@acme.example"),
@@ -30,10 +30,24 @@ REQUESTER = Person(201, "Bob", "bob@customer.example", "end-user")
 Announce = Callable[[str, Ticket, Person, dict[str, Any]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom the simulator lets in. `signing_secret`: every webhook has it, instead of one of its own."""
+
+    email: str = API_USER.email
+    api_token: str = field(default="simulated-zendesk-api-token", repr=False)
+    signing_secret: str | None = field(default=None, repr=False)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"email": self.email, "api_token": self.api_token}
+
+
 class World:
     """All records. Every method is one step under a lock; events are announced outside of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: Identity | None = None) -> None:
+        self.identity = identity or Identity()
         self.announce: Announce = lambda *_: None
         self._lock = threading.RLock()
         self.reset()
@@ -137,7 +151,8 @@ class World:
     def register(self, body: WebhookBody) -> Webhook:
         """Add a webhook, with a signing secret that Zendesk makes. Several may have one address."""
         with self._lock:
-            webhook = Webhook(f"01TW{next(self._ids):022d}", body, secrets.token_urlsafe(40))
+            secret = self.identity.signing_secret or secrets.token_urlsafe(40)
+            webhook = Webhook(f"01TW{next(self._ids):022d}", body, secret)
             self.webhooks[webhook.id] = webhook
         return webhook
 
