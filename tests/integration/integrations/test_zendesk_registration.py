@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integrations.errors import KeyUnavailableError, SignatureError
+from integrations.errors import CallError, KeyUnavailableError, SignatureError
 from integrations.zendesk import Zendesk, fetching
 from integrations.zendesk.client import ZendeskClient
 from integrations.zendesk.fetching import SecretsUnavailableError, fetch_secrets
@@ -65,6 +65,14 @@ def test_a_webhook_that_is_wrong_is_named_and_replaced(client, zendesk, receiver
     mended = client.register(receiver.url)
     assert mended.problems == ()
     assert list(zendesk.parts.world.webhooks) == list(mended.ids) != [wrong]
+
+
+def test_a_webhook_that_is_wrong_stands_where_its_successor_is_refused(client, zendesk, receiver):
+    wrong = stand(zendesk, receiver.url, subscriptions=list(SUBSCRIPTIONS[1:]))
+    zendesk.fault("status", method="POST", path="*/webhooks", status=422)
+    with pytest.raises(CallError):
+        client.register(receiver.url)
+    assert list(zendesk.parts.world.webhooks) == [wrong]
 
 
 def test_of_two_that_are_right_the_first_stays(client, zendesk, receiver):
