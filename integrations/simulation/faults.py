@@ -22,13 +22,16 @@ class FaultKind(StrEnum):
 
 
 class Fault(BaseModel):
-    """Matches `times` requests by method ("*" is any) and path pattern (`*` stands for anything)."""
+    """Matches `times` requests by method ("*" is any), path pattern (`*` stands for anything) and part of the
+    body, as it is sent.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     kind: FaultKind
     method: str = "*"
     path: str = "*"
+    body_part: str = ""
     times: int = Field(default=1, ge=1)
     status: int | None = Field(default=None, ge=200, le=599)
     body: Any = None
@@ -36,8 +39,10 @@ class Fault(BaseModel):
     delay_seconds: float = Field(default=0, ge=0, le=600)
     apply: bool = False
 
-    def matches(self, method: str, path: str) -> bool:
-        return self.method in {"*", method} and fnmatchcase(path, self.path)
+    def matches(self, method: str, path: str, body: bytes) -> bool:
+        return (
+            self.method in {"*", method} and fnmatchcase(path, self.path) and self.body_part.encode() in body
+        )
 
 
 class FaultBook:
@@ -51,11 +56,11 @@ class FaultBook:
         with self._lock:
             self._faults.append(fault.model_copy())
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, body: bytes) -> Fault | None:
         """Return the first fault that matches and count it down."""
         with self._lock:
             for fault in self._faults:
-                if fault.matches(method, path):
+                if fault.matches(method, path, body):
                     fault.times -= 1
                     if not fault.times:
                         self._faults.remove(fault)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ DEFAULT_FAULT_STATUS = 500
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request that came. `status` is None where no answer was given."""
+    """One request that came. `status` is None where no answer was given. The body is not shown to people."""
 
     method: str
     path: str
@@ -28,6 +28,7 @@ class LoggedRequest:
     status: int | None
     fault: str | None
     at: str
+    body: bytes = field(repr=False)
 
 
 class RequestLog:
@@ -48,7 +49,7 @@ class RequestLog:
         return [r for r in found if method in {"*", r.method} and path_part in r.path]
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [asdict(request) for request in self.all()]
+        return [_shown(request) for request in self.all()]
 
     def clear(self) -> None:
         with self._lock:
@@ -69,10 +70,10 @@ class Traffic:
             await self._app(scope, receive, send)
             return
         body = await _whole_body(receive)
-        fault = self._faults.take(scope["method"], scope["path"])
+        fault = self._faults.take(scope["method"], scope["path"], body)
 
         def log(status: int | None) -> None:
-            self._log.add(_logged(scope, status, fault))
+            self._log.add(_logged(scope, body, status, fault))
 
         call = _Call(self._app, scope, body, send, log)
         await (self._with(fault, call) if fault else call.run())
@@ -147,7 +148,13 @@ class _Call:
         await asyncio.sleep(0)
 
 
-def _logged(scope: Scope, status: int | None, fault: Fault | None) -> LoggedRequest:
+def _shown(request: LoggedRequest) -> dict[str, Any]:
+    shown = asdict(request)
+    del shown["body"]
+    return shown
+
+
+def _logged(scope: Scope, body: bytes, status: int | None, fault: Fault | None) -> LoggedRequest:
     return LoggedRequest(
         method=scope["method"],
         path=scope["path"],
@@ -155,6 +162,7 @@ def _logged(scope: Scope, status: int | None, fault: Fault | None) -> LoggedRequ
         status=status,
         fault=fault.kind.value if fault else None,
         at=datetime.now(UTC).isoformat(),
+        body=body,
     )
 
 

@@ -68,7 +68,6 @@ class Ticket(Record):
     group_id: int | None = None
     organization_id: int | None = None
     assignee_id: int | None = None
-    updated_at: datetime
 
 
 class ShownTicket(Record):
@@ -115,7 +114,11 @@ def read_record(model: type[Model], value: Any) -> Model:
 
 
 def to_ticket(shown: ShownTicket) -> PsaTicket:
-    """`assigned_to` is the agent's e-mail address; a group stands for the board."""
+    """`assigned_to` is the agent's e-mail address; a group stands for the board.
+
+    It names no version: `updated_at` is of whole seconds, and of two changes within one the second would be
+    missed.
+    """
     ticket = shown.ticket
     emails = {user.id: user.email for user in shown.users}
     return PsaTicket(
@@ -128,7 +131,6 @@ def to_ticket(shown: ShownTicket) -> PsaTicket:
         priority=ticket.priority and ticket.priority.capitalize(),
         company=_name(shown.organizations, ticket.organization_id),
         assigned_to=emails.get(ticket.assignee_id),
-        version=stamp(ticket.updated_at),
     )
 
 

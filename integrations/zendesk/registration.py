@@ -41,15 +41,16 @@ def registration(api: Api, url: str) -> Registration:
 def register(api: Api, url: str) -> Registration:
     """Leave exactly one webhook for this address: the first that is right, else a new one.
 
-    A new one has a new signing secret, which is fetched when its first delivery comes.
+    A new one has a new signing secret, which is fetched when its first delivery comes. It is made before the
+    others are deleted: where it is refused, they stand as they were.
     """
     found = _standing(api, url)
     right = next((webhook for webhook in found if not _flaws(webhook)), None)
+    if right is None:
+        api.repeatable("POST", PATH, _body(url))
     for webhook in found:
         if webhook is not right:
             _delete(api, webhook)
-    if right is None:
-        api.repeatable("POST", PATH, _body(url))
     return registration(api, url)
 
 

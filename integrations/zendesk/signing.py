@@ -2,30 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
-from integrations.addresses import BlockedAddressError
-from integrations.errors import KeyUnavailableError, PayloadError
-from integrations.http import USER_AGENT, Limits, NoAnswerError, Outgoing, exchange
+from integrations.errors import KeyUnavailableError
 from integrations.ports import Link
-from integrations.zendesk.api import API_PATH, PAGE_SIZE, basic_token
-from integrations.zendesk.lists import ShownSecret, Webhook, WebhookPage
-from integrations.zendesk.mapping import Model, read_record
+from integrations.zendesk.fetching import PAUSE_SECONDS, SecretsUnavailableError, fetch_secrets
 
-#: Seconds, bytes. Zendesk waits 10 s for an answer to a delivery, and has two calls to answer in that time.
-#: 1 MiB: a page of a hundred webhooks is a tenth of it.
-FETCH_LIMITS = Limits(connect_seconds=1, read_seconds=2, total_seconds=3, answer_bytes=1024 * 1024)
-#: Pages of a hundred webhooks each; what is not among them is refused.
-MAX_PAGES = 3
 #: How long secrets are believed without asking again, in seconds. One that was reset is noticed by its use.
 LIFETIME_SECONDS = 3600.0
-#: A signature that does not match may be of a new webhook. Asked again only this long after the last time, so
-#: that forged deliveries cannot make the service call Zendesk at their pace.
-REFETCH_AFTER_SECONDS = 30.0
-#: After a failed fetch, deliveries are refused at once for this long instead of queueing for another.
-FAILURE_PAUSE_SECONDS = 2.0
 #: How long a delivery waits while another one of its connection fetches, in seconds.
 PATIENCE_SECONDS = 1.0
 NEVER = float("-inf")
@@ -39,6 +24,8 @@ class _Slot:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     fetched_at: float = NEVER
     tried_at: float = NEVER
+    #: Seconds until they may be asked for again. A signature that does not match may be of a new webhook.
+    pause: float = PAUSE_SECONDS
     failed: bool = False
 
 
@@ -78,56 +65,20 @@ class SigningSecrets:
             return self._slots.setdefault((link.connection_id, link.base_url), _Slot())
 
     def _may_fetch(self, slot: _Slot) -> bool:
-        pause = FAILURE_PAUSE_SECONDS if slot.failed else REFETCH_AFTER_SECONDS
-        return self._clock() - slot.tried_at >= pause
+        return self._clock() - slot.tried_at >= slot.pause
 
     def _refresh(self, slot: _Slot, link: Link) -> tuple[str, ...]:
-        slot.failed = True
+        slot.failed, slot.pause = True, PAUSE_SECONDS
         try:
             slot.secrets = self._fetch(link)
             slot.failed = False
+        except SecretsUnavailableError as error:
+            slot.pause = error.pause_seconds
+            raise
         finally:
             slot.tried_at = self._clock()
         slot.fetched_at = slot.tried_at
         return slot.secrets
-
-
-def fetch_secrets(link: Link) -> tuple[str, ...]:
-    """Ask Zendesk for the secrets of the webhooks that call this connection, and of no others.
-
-    Whoever runs another integration of the same Zendesk knows the secret of its own webhook.
-    Raises KeyUnavailableError.
-    """
-    own = [webhook.id for webhook in _webhooks(link) if _calls(webhook.endpoint, link.connection_id)]
-    shown = [_get(link, f"/webhooks/{webhook_id}/signing_secret", ShownSecret) for webhook_id in own]
-    return tuple(answer.signing_secret.secret for answer in shown)
-
-
-def _webhooks(link: Link) -> Iterator[Webhook]:
-    place: dict[str, str] = {}
-    for _ in range(MAX_PAGES):
-        query = urlencode({"page[size]": PAGE_SIZE, **place})
-        page = _get(link, f"/webhooks?{query}", WebhookPage)
-        yield from page.webhooks
-        if not page.meta.has_more or not page.meta.after_cursor:
-            return
-        place = {"page[after]": page.meta.after_cursor}
-
-
-def _calls(endpoint: str, connection_id: str) -> bool:
-    return endpoint.partition("?")[0].rstrip("/").rpartition("/")[2] == connection_id
-
-
-def _get(link: Link, path: str, model: type[Model]) -> Model:
-    headers = {"User-Agent": USER_AGENT, "Authorization": f"Basic {basic_token(link)}"}
-    outgoing = Outgoing("GET", f"{link.base_url.rstrip('/')}{API_PATH}{path}", headers)
-    try:
-        answer = exchange(outgoing, limits=FETCH_LIMITS, allow_private_hosts=link.allow_private_hosts)
-        if answer.ok:
-            return read_record(model, answer.json())
-    except (BlockedAddressError, NoAnswerError, PayloadError) as error:
-        raise KeyUnavailableError(f"the signing secret could not be fetched: {error}") from None
-    raise KeyUnavailableError(f"Zendesk answered HTTP {answer.status} instead of a signing secret")
 
 
 def _any(proves: Callable[[str], bool], secrets: tuple[str, ...]) -> bool:

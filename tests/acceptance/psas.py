@@ -21,12 +21,16 @@ from worker.demo.service import RunningService
 
 @dataclass(frozen=True)
 class Habits:
-    """`closed` is the status of a resolved ticket; `notes` is where the PSA takes notes, as a pattern."""
+    """`closed` is the status of a resolved ticket; `notes` is where the PSA takes notes, as a pattern.
+
+    `note_part` is in the body of a note, and of nothing else that is sent there.
+    """
 
     member: str
     technician: str
     closed: str
     notes: str
+    note_part: str = ""
 
 
 HABITS = {
@@ -34,8 +38,10 @@ HABITS = {
     "connectwise": Habits("jdoe", TECHNICIAN, ">Closed", "*/service/tickets/*/notes"),
     # a HaloPSA knows its agents by number
     "halopsa": Habits("17", "jane.halo@acme.example", "Closed", "*/api/Actions"),
-    # a Zendesk knows its agents by e-mail address
-    "zendesk": Habits("jdoe@acme.example", "jane.zendesk@acme.example", "Solved", "*/api/v2/tickets/*"),
+    # a Zendesk knows its agents by e-mail address, and takes a note as an update of its ticket
+    "zendesk": Habits(
+        "jdoe@acme.example", "jane.zendesk@acme.example", "Solved", "*/api/v2/tickets/*", '"comment":'
+    ),
 }
 
 
@@ -66,11 +72,13 @@ class Psa:
 
     def spoil_the_next_note(self, kind: str, **options: Any) -> None:
         """Ask for a fault when the next note is written."""
-        self.stand_in.fault(kind, method=self.note_method, path=self.habits.notes, **options)
+        where = {"path": self.habits.notes, "body_part": self.habits.note_part}
+        self.stand_in.fault(kind, method=self.note_method, **where, **options)
 
     def note_posts(self) -> list[LoggedRequest]:
         """Return every attempt to write a note, in order."""
-        return self.stand_in.requests(self.note_method, self.habits.notes.rpartition("*")[2])
+        sent = self.stand_in.requests(self.note_method, self.habits.notes.rpartition("*")[2])
+        return [request for request in sent if self.habits.note_part.encode() in request.body]
 
     def has_spoiled(self, kind: str) -> bool:
         return any(post.fault == kind for post in self.note_posts())

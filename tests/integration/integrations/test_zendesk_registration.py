@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from integrations.errors import KeyUnavailableError, SignatureError
-from integrations.zendesk import Zendesk
+from integrations.errors import CallError, KeyUnavailableError, SignatureError
+from integrations.zendesk import Zendesk, fetching
 from integrations.zendesk.client import ZendeskClient
+from integrations.zendesk.fetching import SecretsUnavailableError, fetch_secrets
 from integrations.zendesk.registration import SUBSCRIPTIONS
 from integrations.zendesk.signing import SigningSecrets
 from integrations.zendesk.simulator import RunningSimulator
@@ -64,6 +65,14 @@ def test_a_webhook_that_is_wrong_is_named_and_replaced(client, zendesk, receiver
     mended = client.register(receiver.url)
     assert mended.problems == ()
     assert list(zendesk.parts.world.webhooks) == list(mended.ids) != [wrong]
+
+
+def test_a_webhook_that_is_wrong_stands_where_its_successor_is_refused(client, zendesk, receiver):
+    wrong = stand(zendesk, receiver.url, subscriptions=list(SUBSCRIPTIONS[1:]))
+    zendesk.fault("status", method="POST", path="*/webhooks", status=422)
+    with pytest.raises(CallError):
+        client.register(receiver.url)
+    assert list(zendesk.parts.world.webhooks) == [wrong]
 
 
 def test_of_two_that_are_right_the_first_stays(client, zendesk, receiver):
@@ -131,6 +140,43 @@ def test_a_secret_that_cannot_be_had_just_now_is_no_forgery(client, zendesk, rec
     with pytest.raises(KeyUnavailableError) as unavailable:
         Zendesk().verify(receiver.requests[0], zendesk.link(CONNECTION))
     assert zendesk.credentials["api_token"] not in str(unavailable.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "pause"),
+    [
+        ("status", {"status": 503}, 30),
+        ("status", {"status": 401}, 30),
+        ("status", {"status": 200, "body": "no JSON"}, 30),
+        ("status", {"status": 429, "retry_after": 7}, 30),
+        ("status", {"status": 429, "retry_after": 90}, 90),
+        ("reset", {}, 2),
+    ],
+)
+def test_after_any_answer_the_secrets_are_left_alone_for_half_a_minute_or_longer(
+    zendesk, kind, options, pause
+):
+    zendesk.fault(kind, path="*/webhooks", **options)
+    with pytest.raises(SecretsUnavailableError) as unavailable:
+        fetch_secrets(zendesk.link(CONNECTION))
+    assert unavailable.value.pause_seconds == pause
+
+
+def test_a_second_call_that_is_not_answered_follows_one_that_was(client, zendesk, receiver):
+    client.register(receiver.url)
+    zendesk.fault("reset", path="*/signing_secret")
+    with pytest.raises(SecretsUnavailableError) as unavailable:
+        fetch_secrets(zendesk.link(CONNECTION))
+    assert unavailable.value.pause_seconds == 30
+
+
+def test_all_calls_of_a_fetch_have_one_deadline(client, zendesk, receiver, monkeypatch):
+    monkeypatch.setattr(fetching, "TOTAL_SECONDS", 0.5)
+    client.register(receiver.url)
+    for path in ("*/webhooks", "*/signing_secret"):
+        zendesk.fault("delay", path=path, delay_seconds=0.4)
+    with pytest.raises(SecretsUnavailableError, match="took longer than"):
+        fetch_secrets(zendesk.link(CONNECTION))
 
 
 def test_a_delivery_that_was_refused_for_now_comes_again_with_the_same_key(client, zendesk, receiver):

@@ -1,5 +1,6 @@
 """What is done when the PSA closes, merges or gives away a ticket that is walked."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -186,7 +187,49 @@ def test_a_deletion_among_other_deliveries_ends_the_walk_with_the_first_look(wor
     assert flags(world) == []
 
 
-def test_a_ticket_that_is_said_to_be_deleted_and_is_there_keeps_its_walk(world, session):
-    world.interpret(world.ticket_changed(kind=EventKind.TICKET_DELETED))
+STILL_SHOWN = "the PSA still shows the ticket that it said was deleted"
+
+
+def said_deleted(world) -> int:
+    """Have the PSA say that the ticket was deleted; return the delivery after its first look."""
+    delivery_id: int = world.ticket_changed(kind=EventKind.TICKET_DELETED)
+    world.interpret(delivery_id)
     world.apply()
+    return delivery_id
+
+
+def half_a_minute_later(world, delivery_id: int) -> None:
+    world.rows(
+        "UPDATE delivery SET received_at = received_at - interval '30 seconds', "
+        "next_attempt_at = next_attempt_at - interval '30 seconds'"
+    )
+    world.interpret(delivery_id)
+    world.apply()
+
+
+def test_a_ticket_that_is_shown_for_a_while_after_its_deletion_is_asked_for_once_more(world, session):
+    delivery_id = said_deleted(world)
     assert world.walk(session, "status") == "active"
+    assert world.rows(
+        "SELECT state, reason, next_attempt_at - received_at FROM delivery ORDER BY id DESC LIMIT 1"
+    ) == [("pending", f"{STILL_SHOWN}; it is asked once more", timedelta(seconds=30))]
+    world.psa.tickets.clear()
+    half_a_minute_later(world, delivery_id)
+    assert world.walk(session, "status") == "abandoned"
+    assert flags(world) == []
+
+
+def test_a_ticket_that_is_said_to_be_deleted_and_is_there_keeps_its_walk(world, session):
+    half_a_minute_later(world, said_deleted(world))
+    assert world.walk(session, "status") == "active"
+    assert world.rows("SELECT state, reason, attempts FROM delivery ORDER BY id DESC LIMIT 1") == [
+        ("ignored", f"{STILL_SHOWN}; nothing new for the walk", 2)
+    ]
+
+
+def test_deliveries_that_came_before_the_deletion_do_not_wait_with_it(world, session):
+    first = world.ticket_changed()
+    world.ticket_changed(kind=EventKind.TICKET_DELETED)
+    world.interpret(first)
+    assert world.rows("SELECT state FROM delivery ORDER BY id DESC LIMIT 2") == ["pending", "ignored"]
+    assert session

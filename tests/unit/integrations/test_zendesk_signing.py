@@ -6,6 +6,7 @@ import pytest
 
 from integrations.errors import KeyUnavailableError
 from integrations.ports import Link
+from integrations.zendesk.fetching import SecretsUnavailableError
 from integrations.zendesk.signing import SigningSecrets
 
 LINK = Link("c1", "https://acme.zendesk.com", {})
@@ -19,13 +20,14 @@ class Zendesk:
         self.secrets: tuple[str, ...] = ("first",)
         self.asked = 0
         self.away = False
+        self.pause = 2.0
         self.now = 1_000.0
         self.kept = SigningSecrets(self.fetch, clock=lambda: self.now)
 
     def fetch(self, _link: Link) -> tuple[str, ...]:
         self.asked += 1
         if self.away:
-            raise KeyUnavailableError("away")
+            raise SecretsUnavailableError("away", pause_seconds=self.pause)
         return self.secrets
 
     def accepts(self, secret: str, link: Link = LINK) -> bool:
@@ -80,6 +82,19 @@ def test_while_zendesk_is_away_a_delivery_is_asked_to_come_again(zendesk):
     assert zendesk.asked == 1
     zendesk.away = False
     zendesk.now += 2
+    assert zendesk.accepts("first")
+
+
+@pytest.mark.parametrize("pause", [2.0, 30.0, 90.0])
+def test_after_a_failure_it_is_asked_again_when_its_pause_is_over_and_not_before(zendesk, pause):
+    zendesk.away, zendesk.pause = True, pause
+    for wait in (0, pause / 2, pause / 2 - 0.01):
+        zendesk.now += wait
+        with pytest.raises(KeyUnavailableError):
+            zendesk.accepts("first")
+    assert zendesk.asked == 1
+    zendesk.away = False
+    zendesk.now += 0.01
     assert zendesk.accepts("first")
 
 

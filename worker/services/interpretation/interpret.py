@@ -21,7 +21,7 @@ from worker.services import routing
 from worker.services.admission import heard
 from worker.services.context import Context
 from worker.services.hinting import hint_delivery
-from worker.services.interpretation import carried, claims, refetched
+from worker.services.interpretation import carried, claims, deletions, refetched
 from worker.services.interpretation.carried import Carried
 from worker.services.interpretation.claims import MAX_ATTEMPTS, Claim
 from worker.services.interpretation.meaning import Meaning
@@ -32,8 +32,6 @@ log = structlog.get_logger()
 #: One of so many lanes that are due is woken when a call is over: workers that end at the same moment wake
 #: different ones.
 WOKEN_FROM = 20
-#: Wait before the PSA is asked again where what it showed was overtaken.
-LOOK_AGAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +134,9 @@ def _file_facts(context: Context, claim: Claim, facts: refetched.Facts) -> Inter
         meaning = _meaning_of(tx, claim, facts)
         rows = claims.still_pending(tx, claim)
         for row in rows:
-            _mark(tx, row, meaning)
-            row.seen_version = facts.version if meaning.state is not DeliveryState.PENDING else None
+            own = deletions.judged(row, meaning, is_shown=facts.ticket is not None, now=tx.now)
+            _mark(tx, row, own)
+            row.seen_version = facts.version if own.state is not DeliveryState.PENDING else None
         _hint_rest(context, tx, claim)
         _hint_another_lane(tx, claim)
         _take_in(tx, claim, None)
@@ -162,7 +161,7 @@ def _mark(tx: Transaction, row: DeliveryRow, meaning: Meaning) -> None:
     row.state = meaning.state.value
     row.reason = meaning.reason
     if meaning.state is DeliveryState.PENDING:
-        row.next_attempt_at = tx.now + LOOK_AGAIN
+        row.next_attempt_at = tx.now + meaning.wait
     else:
         row.interpreted_at = tx.now
 
