@@ -4,6 +4,7 @@ Usage: python -m requirements.audit [--where-reachable]. Exit 0: none is known t
 accepted in accepted-weaknesses.toml with a reason; 1: some are; 3: no answer (0 with --where-reachable).
 """  # noqa: INP001 - a script
 
+import http.client
 import json
 import sys
 import threading
@@ -25,6 +26,8 @@ ALL_SECONDS = 20
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 ACCEPTED = HERE / "accepted-weaknesses.toml"
 WEAK, NOT_ASKED = 1, 3
+#: What comes of a service that is away, of one in between that is broken, and of answers of another shape.
+NO_ANSWER = (OSError, http.client.HTTPException, ValueError, TypeError, LookupError, AttributeError)
 
 
 def main(arguments: Collection[str], service: str = SERVICE) -> int:
@@ -33,7 +36,7 @@ def main(arguments: Collection[str], service: str = SERVICE) -> int:
     accepted: dict[str, str] = tomllib.loads(ACCEPTED.read_text()) if ACCEPTED.exists() else {}
     try:
         found = _in_time(lambda: weaknesses(service, [package for _, package in locked]))
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except NO_ANSWER as error:
         _say(f"weaknesses NOT LOOKED UP: {service} gave no answer ({type(error).__name__})")
         return 0 if "--where-reachable" in arguments else NOT_ASKED
     unaccepted = [line for identifier, line in found.items() if identifier not in accepted]
@@ -51,7 +54,7 @@ def _in_time(look_up: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
     def answer() -> None:
         try:
             answered.set_result(look_up())
-        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except NO_ANSWER as error:
             answered.set_exception(error)
 
     threading.Thread(target=answer, daemon=True).start()
@@ -64,6 +67,8 @@ def weaknesses(service: str, locked: list[Package]) -> Mapping[str, str]:
     results = _ask(f"{service}/querybatch", {"queries": queries})["results"]
     if len(results) != len(locked):
         raise ValueError("the answer is of another number of packages")
+    if any("next_page_token" in (result or {}) for result in results):
+        raise ValueError("the answer is not whole")
     found = {}
     for package, result in zip(locked, results, strict=True):
         for weakness in (result or {}).get("vulns", []):

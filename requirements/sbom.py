@@ -29,7 +29,7 @@ def main() -> int:
     for line in lacking:
         _say(line)
     if not lacking:
-        _say(f"{LIST.relative_to(ROOT)} lists the {len(locked)} packages the service runs on")
+        _say(f"{LIST.parent.name}/{LIST.name} lists the {len(locked)} packages the service runs on")
     return int(bool(lacking))
 
 

@@ -49,7 +49,10 @@ class Search:
                 self.found.setdefault(f"{place}: {leak.partition(' ')[0]}", leak)
 
     def look_into(self, home: Path) -> None:
-        """Search all files of a home whose programs have ended: logs, dumps, heaps, WAL, Redis's data."""
+        """Search all files of a home whose programs have ended: logs, dumps, heaps, WAL, Redis's data.
+
+        PostgreSQL packs values of over about 2 kB; those are seen in the dump of `looking` only.
+        """
         self.searched_homes.add(home.resolve())
         for file in home.rglob("*"):
             if file.name not in KEPT_SECRET and file.is_file() and not file.is_symlink():

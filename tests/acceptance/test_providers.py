@@ -1,4 +1,4 @@
-"""The main job with every PSA, under real processes: one summary, whatever the PSA does with our calls.
+"""A whole walk with every PSA, under real processes: one summary, whatever the PSA does with our calls.
 
 What happens in one PSA happens in all of them at the same time; the tests then look at each.
 """

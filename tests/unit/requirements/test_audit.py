@@ -1,7 +1,7 @@
 """Known weaknesses of what is locked: which of them fail the checks, and what is said without an answer."""
 
-import json
 from collections.abc import Callable
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,13 @@ def refuses(*_: object) -> None:
     raise ConnectionRefusedError
 
 
-@pytest.mark.parametrize("answer", [refuses, lambda *_: {}, lambda *_: {"results": []}, lambda *_: [1]])
+def breaks_off(*_: object) -> None:
+    raise IncompleteRead(b"")
+
+
+@pytest.mark.parametrize(
+    "answer", [refuses, breaks_off, lambda *_: {}, lambda *_: {"results": []}, lambda *_: [1]]
+)
 def test_without_an_answer_it_is_said_and_only_the_audit_fails(answer, monkeypatch, capsys):
     monkeypatch.setattr(audit, "_ask", answer)
     assert main(["--where-reachable"]) == 0
@@ -82,4 +88,3 @@ def test_every_locked_package_is_asked_about(monkeypatch):
     assert main([]) == 0
     for lock in ("runtime", "dev", "fuzz"):
         assert {package.name for package in packages(lock)} <= set(asked)
-    assert json.dumps(asked)

@@ -8,8 +8,13 @@ from requirements import sbom
 from requirements.locked import HERE, Package, packages, read
 
 
-def test_every_package_of_the_lock_is_listed_with_version_hash_and_licence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sbom, "ROOT", HERE.parent)
+@pytest.fixture(autouse=True)
+def _listed_elsewhere(tmp_path, monkeypatch):
+    """The list of the checkout is left alone."""
+    monkeypatch.setattr(sbom, "LIST", tmp_path / "build" / "sbom.cdx.json")
+
+
+def test_every_package_of_the_lock_is_listed_with_version_hash_and_licence():
     assert sbom.main() == 0
     listed = json.loads(sbom.LIST.read_text())
     assert (listed["bomFormat"], listed["specVersion"]) == ("CycloneDX", "1.6")

@@ -1,4 +1,4 @@
-"""The main job, end to end: a ticket, its signed webhook, a walk, and exactly one summary."""
+"""A whole walk, end to end: a ticket, its signed webhook, a walk, and exactly one summary."""
 
 import json
 from typing import Any
