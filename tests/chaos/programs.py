@@ -52,11 +52,11 @@ class Program:
         """Forget what was said so far."""
         self.heard = self.log.stat().st_size
 
-    def said(self, words: bytes) -> bool:
-        """Whether the words are in what the present process has logged."""
+    def said(self, words: bytes) -> int:
+        """Return how often the words are in what the present process has logged."""
         with self.log.open("rb") as log:
             log.seek(self.heard)
-            return words in log.read()
+            return log.read().count(words)
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to the main process only."""

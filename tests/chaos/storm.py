@@ -13,8 +13,9 @@ from tests.chaos.world import World
 CALM_SECONDS = (0.3, 2.2)
 #: Wait between two looks for a worker that is at work, in seconds.
 LOOK_SECONDS = 0.05
-#: What a worker logs once it has done something.
-WORKED = b'"event": "task ended"'
+#: What a worker logs whenever it has done something, and how often it must have before it is killed: one that
+#: is killed after its first task does nothing but start, and no more is applied than there are kills.
+WORKED, TASKS_OF_A_LIFE = b'"event": "task ended"', 10
 WORKERS = ("commands", "threads", "psa")
 #: Faults during which no message can be sent; deliveries are accepted all the same.
 WITHOUT_REDIS = frozenset({"redis killed", "redis killed, data lost", "redis frozen", "redis silent"})
@@ -62,7 +63,11 @@ class Storm:
         programs = self._world.fleet.programs
         for name in WORKERS:
             process = programs[name].process
-            if process is not None and process.poll() is None and programs[name].said(WORKED):
+            if (
+                process is not None
+                and process.poll() is None
+                and programs[name].said(WORKED) >= TASKS_OF_A_LIFE
+            ):
                 yield name
 
     def _kill(self, name: str) -> None:

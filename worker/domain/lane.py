@@ -11,8 +11,10 @@ TURN_LIMIT = 50
 #: Tries of a command that fails by itself before a person is asked: it holds its ticket for 15 s until then.
 MAX_FAILURES = 5
 #: Claims before a person is asked, those whose worker died included. A healthy command can be near by when a
-#: worker is killed: with five claims, two of 49 501 commands were parked by 1 000 kill -9 in 16 minutes.
-MAX_CLAIMS = 8
+#: worker is killed: of 1 000 kill -9 as fast as workers came back, five claims parked two healthy commands,
+#: eight parked one (three in ten of those that had lost a worker lost the next one too). A command that does
+#: kill its worker holds its own ticket only, for twelve leases.
+MAX_CLAIMS = 12
 #: How long a command waits for the earlier sequence numbers of its session (docs/standard-webhooks.md).
 SEQUENCE_WAIT = timedelta(seconds=30)
 #: Wait before a command that failed transiently holds its ticket no longer; doubled per attempt.

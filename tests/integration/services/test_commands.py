@@ -233,12 +233,12 @@ def test_what_a_failed_turn_had_done_is_undone(world, monkeypatch):
     assert "psa.push" not in {hint.task for hint in world.published}
 
 
-def test_a_command_that_kills_its_worker_is_parked_after_eight_claims(world):
+def test_a_command_that_kills_its_worker_is_parked_after_twelve_claims(world):
     session = world.started("flow")
     file_only(world, "step.record", session=session, **STEP)
     file_only(world, "step.record", session=session, **STEP)
     world.rows(
-        "UPDATE command SET attempts = 8 WHERE id = (SELECT min(id) FROM command WHERE state = 'pending')"
+        "UPDATE command SET attempts = 12 WHERE id = (SELECT min(id) FROM command WHERE state = 'pending')"
     )
     drain(world.context, world.lane())
     assert states(world) == ["applied", "parked", "applied"]
@@ -249,7 +249,7 @@ def test_a_command_in_its_last_attempt_is_not_parked_under_its_worker(world):
     session = world.started("flow")
     file_only(world, "step.record", session=session, **STEP)
     world.rows(
-        "UPDATE command SET attempts = 8, next_attempt_at = now() + interval '3 s' WHERE state = 'pending'"
+        "UPDATE command SET attempts = 12, next_attempt_at = now() + interval '3 s' WHERE state = 'pending'"
     )
     drain(world.context, world.lane())
     assert states(world) == ["applied", "pending"]

@@ -27,8 +27,8 @@ def test_a_turn_is_the_due_head_of_the_lane_and_what_failed_before_goes_alone(pe
     assert [command.command_id for command in turn_of([Pending(*row) for row in pending], now=NOON)] == turn
 
 
-def test_eight_claims_are_one_too_many():
-    assert spent([Pending(1, 7, NOON), Pending(2, 8, NOON), Pending(3, 9, NOON)]) == [2, 3]
+def test_a_command_that_was_claimed_twelve_times_is_spent():
+    assert spent([Pending(1, 11, NOON), Pending(2, 12, NOON), Pending(3, 13, NOON)]) == [2, 3]
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8)])
