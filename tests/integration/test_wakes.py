@@ -3,10 +3,12 @@
 from uuid import uuid4
 
 import pytest
+from celery import Celery
 from redis import Redis
 
+from worker.base_task import WalkTask
 from worker.runtime.home import Home
-from worker.wakes import BEHIND_SECONDS, Wakes
+from worker.wakes import BEHIND, BEHIND_SECONDS, FRONT, LANE_HEADER, SHARE_HEADER, Wakes
 
 
 @pytest.fixture
@@ -87,3 +89,22 @@ def run_out(home: Home, share: str) -> None:
 def test_without_redis_every_message_goes_in_front():
     assert Wakes("redis+socket:///nowhere/redis.sock").take_front("a", ["1"] * 9) == 9
     assert Wakes("amqp://broker").take_front("a", ["1"] * 9) == 9
+
+
+def does_nothing() -> dict[str, str]:
+    return {"outcome": "applied"}
+
+
+@pytest.mark.parametrize(("priority", "room"), [(FRONT, 1), (BEHIND, 0)])
+def test_a_task_that_begins_gives_back_what_its_message_held(flags: Wakes, home: Home, priority, room):
+    lane, share, message_id = str(uuid4()), str(uuid4()), str(uuid4())
+    flags.claim([lane])
+    flags.take_front(share, [message_id, "2", "3", "4"])
+    app = Celery(broker=home.redis_url, set_as_current=False)
+    task = app.task(base=WalkTask, name="test.task")(does_nothing)
+    headers = {LANE_HEADER: lane, SHARE_HEADER: share}
+    task.push_request(id=message_id, headers=headers, delivery_info={"priority": priority})
+    task()
+    assert flags.claim([lane]) == [True]
+    assert flags.take_front(share, ["5"]) == room
+    app.close()
