@@ -86,9 +86,13 @@ def test_no_task_page_shows_what_a_person_wrote(service, browser, walked):
     browser.get(f"{service.flower_url}/tasks")
 
     def links() -> list[str] | None:
+        # read by one script: an answer to the draw replaces the rows while a driver goes from link to link
         browser.execute_script("jQuery('#tasks-table').DataTable().page.len(100).draw();")
-        found = browser.find_elements(By.CSS_SELECTOR, "#tasks-table tbody tr a[href*='/task/']")
-        return [link.get_attribute("href") for link in found] or None
+        found: list[str] = browser.execute_script(
+            "return Array.from(document.querySelectorAll(arguments[0]), link => link.href)",
+            "#tasks-table tbody tr a[href*='/task/']",
+        )
+        return found or None
 
     for link in wait_for("links to tasks", links, seconds=60):
         assert WORDS not in requests.get(link, timeout=10).text
