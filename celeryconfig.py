@@ -8,10 +8,8 @@ from kombu import Queue as _Queue
 
 from worker.domain.queues import CANARY_SECONDS as _CANARY_SECONDS
 from worker.domain.queues import QUEUES as _QUEUES
+from worker.redis_client import KEY_PREFIX as _KEY_PREFIX
 from worker.settings import load_settings as _load_settings
-from worker.wakes import BEHIND as _BEHIND
-from worker.wakes import FRONT as _FRONT
-from worker.wakes import KEY_PREFIX as _KEY_PREFIX
 
 _settings = _load_settings()
 
@@ -41,9 +39,6 @@ broker_transport_options = {
     "visibility_timeout": 120,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
-    # Two lists per queue: what one account sends beyond its share waits behind everybody's first wake-ups,
-    # or a storm of one account would stand before another's single event.
-    "priority_steps": [_FRONT, _BEHIND],
     # Several homes may share one Redis server without seeing each other's messages.
     "global_keyprefix": _KEY_PREFIX,
 }

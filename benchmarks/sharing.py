@@ -18,6 +18,7 @@ from benchmarks.serving import the_service
 from benchmarks.stage import TECHNICIAN, Stage
 from integrations.connectwise.simulator.running import RunningSimulator
 from integrations.ports import Event, EventKind
+from worker.broker import use_strict_transport
 from worker.composition import build
 from worker.db.models import ConnectionRow
 from worker.domain.words import Role
@@ -179,6 +180,7 @@ def _waking(stage: Stage) -> Iterator[Context]:
     """A context that sends its hints by the service's own settings of Celery; the service inherits them."""
     settings = {"TICKETWALK_HOME": str(stage.settings.home), "TICKETWALK_ALLOW_PRIVATE_HOSTS": "true"}
     os.environ.update(settings)
+    use_strict_transport()
     app = Celery(set_as_current=False)
     app.config_from_object("celeryconfig")
     try:

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DataError, DBAPIError
 from worker.domain.words import Outcome
 from worker.errors import Refusal, TicketwalkError
 from worker.logs import frames
-from worker.wakes import BEHIND, LANE_HEADER, SHARE_HEADER, wakes
+from worker.shares import share_in, shares
+from worker.wakes import LANE_HEADER, wakes
 
 log = structlog.get_logger()
 
@@ -85,9 +86,11 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
     def _was_received(self) -> None:
         """Before anything is read, so that what is committed later gets a wake-up of its own."""
         headers = self.request.headers or {}
-        lane, share = (_text(headers.get(name)) for name in (LANE_HEADER, SHARE_HEADER))
-        behind = (self.request.delivery_info or {}).get("priority") == BEHIND
-        wakes(self.app.conf.broker_url).received(lane, share, self.request.id, behind=behind)
+        lane, share = headers.get(LANE_HEADER), share_in(headers)
+        if isinstance(lane, str):
+            wakes(self.app.conf.broker_url).received(lane)
+        if share is not None:
+            shares(self.app.conf.broker_url).received(share, self.request.id)
 
     def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         if positional:
@@ -96,10 +99,6 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
             inspect.signature(self.run).bind(**arguments)
         except TypeError as error:
             raise Refusal("invalid", f"{self.name}: {error}") from None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 class UnexpectedError(Exception):

@@ -12,11 +12,13 @@ import structlog
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.json import dumps
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from redis.exceptions import DataError
 
 from integrations.errors import PayloadError
 from integrations.payload import json_value
+from worker.shares import let_in, share_in
 
 log = structlog.get_logger()
 
@@ -115,9 +117,18 @@ class StrictMessage(virtual.Message):  # type: ignore[misc] # kombu is untyped
 
 
 class StrictChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
-    """A channel that outlives an item of a queue that is no message at all."""
+    """A channel that outlives an item of a queue that is no message at all, and deals with shares."""
 
     Message = StrictMessage
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        """Put a message of an account into its share of the queue, any other at the queue's end."""
+        share = share_in(message.get("headers"))
+        if share is None:
+            super()._put(queue, message, **kwargs)
+            return
+        with self.conn_or_acquire() as client:
+            let_in(client, share, coming=(message["headers"]["id"], dumps(message)))
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

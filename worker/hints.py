@@ -3,18 +3,16 @@
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
 
 import structlog
 from celery import Celery
-from celery.utils import uuid
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from worker.crash_points import CrashPoint, reach
 from worker.db.unit_of_work import Hint
-from worker.wakes import BEHIND, FRONT, LANE_HEADER, SHARE_HEADER, Wakes, wakes
+from worker.shares import SHARE_HEADER, Shares, share_of, shares
+from worker.wakes import LANE_HEADER, Wakes, wakes
 
 log = structlog.get_logger()
 
@@ -22,21 +20,6 @@ log = structlog.get_logger()
 BACKLOG = 10_000
 #: Hints sent together; their lanes are looked up in one round trip.
 BATCH = 100
-#: A queue with more messages than this has workers that are behind, not hints that were lost: the sweep adds
-#: nothing to it but what finds room in front, while that is not so full itself. Without this bound, two beats
-#: hint at 200 lanes a second where 100 tasks a second are done: after ten minutes of faults some 25 000 stale
-#: wake-ups stood before every fresh task (`make chaos`).
-FULL_QUEUE = 300
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A hint on its way. `share`: the account and the queue that it is counted for; empty: none."""
-
-    hint: Hint
-    id: str
-    share: str
-    priority: int = FRONT
 
 
 class CeleryPublisher:
@@ -48,12 +31,11 @@ class CeleryPublisher:
     def publish(self, hints: Sequence[Hint]) -> None:
         """Send each hint whose lane has none waiting; stop at the first that the broker does not take.
 
-        What is beyond its account's share in front of a queue goes behind; what repeats is left out there,
-        once the queue is full.
+        What repeats is left out where enough waits.
         """
         try:
-            for message in self._messages(self._wanted(hints)):
-                self._send(message)
+            for hint in self._not_too_many(self._wanted(hints)):
+                self._send(hint)
                 reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
         except (OperationalError, RedisError, OSError) as error:
             log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
@@ -63,62 +45,46 @@ class CeleryPublisher:
         claimed = iter(self._wakes.claim(lanes))
         return [hint for hint in hints if hint.lane is None or next(claimed)]
 
-    def _messages(self, hints: Sequence[Hint]) -> Iterator[_Message]:
-        """Yield what is to be sent; those of an account and queue ask for their places together."""
-        for share, of_share in groupby(sorted(hints, key=self._share), key=self._share):
-            yield from self._placed(share, [_Message(hint, uuid(), share) for hint in of_share])
+    def _not_too_many(self, hints: Sequence[Hint]) -> Iterator[Hint]:
+        """Of what repeats, each share takes only so many. A lane that is left out may be waked again."""
+        room: dict[str, int] = {}
+        for hint in hints:
+            share = self._share(hint)
+            if not hint.repeats or share is None:
+                yield hint
+                continue
+            room.setdefault(share, self._shares.room_again(share))
+            if room[share] > 0:
+                room[share] -= 1
+                yield hint
+            elif hint.lane is not None:
+                self._wakes.received(hint.lane)
 
-    def _placed(self, share: str, messages: Sequence[_Message]) -> Iterator[_Message]:
-        """Yield those that find room in front, then the rest for behind; of a full queue's only new ones."""
-        in_front, behind = self._waiting(messages)
-        if in_front >= FULL_QUEUE:
-            messages = self._new_ones(messages)
-        ids = [message.id for message in messages]
-        room = self._wakes.take_front(share, ids) if share else len(ids)
-        yield from messages[:room]
-        rest = messages[room:]
-        if in_front + behind >= FULL_QUEUE:
-            rest = self._new_ones(rest)
-        if rest:
-            self._wakes.sent_behind(share)
-        yield from (replace(message, priority=BEHIND) for message in rest)
-
-    def _waiting(self, messages: Sequence[_Message]) -> tuple[int, int]:
-        """Only what repeats is kept from a queue that is full, so only then it is looked at."""
-        if not any(message.hint.repeats for message in messages):
-            return 0, 0
-        return self._wakes.waiting(self._queue(messages[0].hint))
-
-    def _new_ones(self, messages: Sequence[_Message]) -> Sequence[_Message]:
-        for message in messages:
-            if message.hint.repeats and message.hint.lane is not None:
-                self._wakes.received(message.hint.lane)
-        return [message for message in messages if not message.hint.repeats]
-
-    def _send(self, message: _Message) -> None:
+    def _send(self, hint: Hint) -> None:
         """Nobody reads the result of a hint: the row says what became of it."""
-        hint = message.hint
         self._app.send_task(
             hint.task,
             kwargs=hint.arguments,
-            task_id=message.id,
             ignore_result=True,
-            headers={LANE_HEADER: hint.lane, SHARE_HEADER: message.share or None},
+            headers={LANE_HEADER: hint.lane, SHARE_HEADER: self._share(hint)},
             queue=hint.queue,
-            priority=message.priority,
         )
 
-    def _share(self, hint: Hint) -> str:
-        """Return whose hint it is and for which queue; empty where it is no account's."""
+    def _share(self, hint: Hint) -> str | None:
+        """Return whose hint it is and of which queue; None where it is no account's."""
         account_id = hint.arguments.get("account_id")
-        return f"{self._queue(hint)}:{account_id}" if account_id else ""
-
-    def _queue(self, hint: Hint) -> str:
-        return hint.queue or str(self._app.amqp.router.route({}, hint.task)["queue"].name)
+        if not account_id:
+            return None
+        queue_name = hint.queue or self._app.amqp.router.route({}, hint.task)["queue"].name
+        return share_of(account_id, queue_name)
 
     @property
     def _wakes(self) -> Wakes:
         return wakes(self._app.conf.broker_url)
+
+    @property
+    def _shares(self) -> Shares:
+        return shares(self._app.conf.broker_url)
 
 
 class BackgroundPublisher:

@@ -16,7 +16,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from worker.domain.pace import FIRST_PATIENCE, CallLimit
-from worker.redis_client import quick_client
+from worker.redis_client import KEY_PREFIX, quick_client
 from worker.services.pacing import LocalPacer, NoPlaceError, pause, refuse_beyond
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ PLACE_SECONDS = 120
 SHARES = 4
 #: Redis is asked again after this, in seconds; until then its silence (a second each time) is not waited for.
 ASK_AGAIN_SECONDS = 5.0
-_PREFIX = "ticketwalk:pace:"
+_PREFIX = f"{KEY_PREFIX}pace:"
 MICROSECOND = timedelta(microseconds=1)
 
 #: KEYS: the end of the last slot, in microseconds. ARGV: interval, tolerance, patience.

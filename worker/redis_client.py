@@ -4,6 +4,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+#: What every key in Redis begins with, the broker's too: several services may share a server.
+KEY_PREFIX = "ticketwalk:"
 #: An answer that takes longer than this, in seconds, is not worth the wait.
 ANSWER_SECONDS = 1.0
 #: redis-py tries ten times with pauses, for seconds; whoever asks here has another way.

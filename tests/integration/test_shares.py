@@ -1,0 +1,175 @@
+"""Every account's share of a queue, on a real Redis: what stands in it, what waits, and what lets it in."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+import redis
+from celery import Celery
+
+import celeryconfig
+from worker.base_task import WalkTask
+from worker.broker import use_strict_transport
+from worker.db.unit_of_work import Hint
+from worker.hints import CeleryPublisher
+from worker.runtime.home import Home
+from worker.shares import FULL_QUEUE, FULL_SHARE, PLACE_SECONDS, PLACES, SHARE_HEADER, Shares, share_of
+
+
+@pytest.fixture
+def client(home: Home) -> Iterator[redis.Redis]:
+    with redis.Redis(unix_socket_path=str(home.redis_socket)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def app(home: Home) -> Iterator[Celery]:
+    use_strict_transport()
+    made = Celery(broker=home.redis_url, set_as_current=False)
+    made.conf.broker_transport_options = celeryconfig.broker_transport_options
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def publisher(app: Celery) -> CeleryPublisher:
+    return CeleryPublisher(app)
+
+
+@pytest.fixture
+def queue(client: redis.Redis) -> Iterator[str]:
+    name = f"queue-{uuid4().hex}"
+    yield name
+    client.delete(*client.keys(f"ticketwalk:*{name}*"))
+
+
+def test_what_one_account_sends_beyond_its_share_waits_while_others_are_let_in(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(20)])
+    publisher.publish([hint(queue, "other", 20)])
+    assert [command for _, command in standing(client, queue)] == [0, 1, 2, 3, 20]
+
+
+def test_a_message_that_is_received_lets_the_next_of_its_account_in(client, app, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(6)])
+    publisher.publish([hint(queue, "other", 6)])
+    order = []
+    while found := standing(client, queue):
+        message_id, command = found[0]
+        client.rpop(f"ticketwalk:{queue}")
+        begin(app, message_id, share_of("stormy" if command < 6 else "other", queue))
+        order.append(command)
+    assert order == [0, 1, 2, 3, 6, 4, 5]
+
+
+def test_an_accounts_own_order_holds_while_it_goes_on_sending(client, app, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(6)])
+    message_id, _ = standing(client, queue)[0]
+    client.rpop(f"ticketwalk:{queue}")
+    begin(app, message_id, share_of("stormy", queue))
+    publisher.publish([hint(queue, "stormy", 6)])
+    assert [command for _, command in standing(client, queue)] == [1, 2, 3, 4]
+    assert client.llen(waiting(queue, "stormy")) == 2 * 2
+
+
+def test_a_place_whose_message_was_lost_is_free_after_a_while(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 1)])
+    client.delete(f"ticketwalk:{queue}")
+    publisher.publish([hint(queue, "stormy", 8)])
+    assert standing(client, queue) == []
+    places = f"ticketwalk:standing:{share_of('stormy', queue)}"
+    assert 0 < client.ttl(places) <= PLACE_SECONDS
+    for message_id in client.zrange(places, 0, -1):  # as if that time had passed
+        client.zincrby(places, -PLACE_SECONDS - 1, message_id)
+    publisher.publish([hint(queue, "stormy", 9)])
+    assert [command for _, command in standing(client, queue)] == [4, 8, 9]
+
+
+def test_messages_that_nobody_lets_in_end_by_themselves(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 1)])
+    assert 0 < client.ttl(waiting(queue, "stormy")) <= 3600
+
+
+def test_a_message_by_hand_has_no_share(client, app, queue):
+    for number in range(PLACES + 2):
+        app.send_task("step.record", kwargs={"command_id": number}, queue=queue)
+    assert len(standing(client, queue)) == PLACES + 2
+
+
+@pytest.mark.parametrize(("account", "sent"), [("other", 1), ("stormy", 0)])
+def test_a_repeated_hint_is_sent_unless_enough_of_its_account_wait(client, publisher, queue, account, sent):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + FULL_SHARE)])
+    assert sends(client, publisher, replace(hint(queue, account, 1_000), repeats=True)) == sent
+
+
+def test_repeated_hints_that_come_together_are_kept_up_to_the_same_bound(client, publisher, queue):
+    publisher.publish([replace(hint(queue, "stormy", n), repeats=True) for n in range(2 * FULL_SHARE)])
+    assert len(standing(client, queue)) + client.llen(waiting(queue, "stormy")) // 2 == FULL_SHARE
+
+
+@pytest.mark.parametrize(("repeats", "sent"), [(True, 0), (False, 1)])
+def test_a_full_queue_takes_only_what_is_new(client, publisher, queue, repeats, sent):
+    client.rpush(f"ticketwalk:{queue}", *["{}"] * FULL_QUEUE)
+    assert sends(client, publisher, replace(hint(queue, "other", 1), repeats=repeats)) == sent
+
+
+def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher, queue):
+    of_lane = replace(hint(queue, "other", 1), repeats=True, lane=f"lane-{queue}")
+    client.rpush(f"ticketwalk:{queue}", *["{}"] * FULL_QUEUE)
+    assert sends(client, publisher, of_lane) == 0
+    client.delete(f"ticketwalk:{queue}")
+    assert sends(client, publisher, of_lane) == 1
+
+
+@pytest.mark.parametrize("broker", ["redis+socket:///nowhere/redis.sock", "amqp://broker"])
+def test_without_redis_nothing_is_held_up(broker):
+    gone = Shares(broker)
+    gone.received("commands:account", "1")
+    assert gone.room_again("commands:account") == FULL_SHARE
+
+
+@pytest.mark.parametrize("headers", [{}, {SHARE_HEADER: None}, {SHARE_HEADER: 7}, {SHARE_HEADER: "none"}])
+def test_a_header_of_another_shape_names_no_share(app, headers):
+    assert begin(app, "1", None, **headers) == {"outcome": "applied"}
+
+
+def does_nothing() -> dict[str, str]:
+    return {"outcome": "applied"}
+
+
+def begin(app: Celery, message_id: str, share: str | None, **headers: object) -> object:
+    """Run a task as a worker does that has received this message."""
+    task = app.task(base=WalkTask, name="test.task")(does_nothing)
+    task.push_request(id=message_id, headers={SHARE_HEADER: share, **headers})
+    return task()
+
+
+def sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
+    """Publish it, and return how many messages that has added."""
+
+    def count() -> int:
+        found = client.keys(f"ticketwalk:waiting:{hint.queue}*")
+        return len(client.lrange(f"ticketwalk:{hint.queue}", 0, -1)) + sum(map(client.llen, found)) // 2
+
+    before = count()
+    publisher.publish([hint])
+    return count() - before
+
+
+def hint(queue: str, account: str, number: int) -> Hint:
+    return Hint("step.record", {"command_id": number, "account_id": account}, queue=queue)
+
+
+def waiting(queue: str, account: str) -> str:
+    return f"ticketwalk:waiting:{share_of(account, queue)}"
+
+
+def standing(client: redis.Redis, queue: str) -> list[tuple[str, int]]:
+    """Return the messages in the queue, by id and command, the next one first."""
+    found = [json.loads(message) for message in reversed(client.lrange(f"ticketwalk:{queue}", 0, -1))]
+    return [
+        (message["headers"]["id"], json.loads(base64.b64decode(message["body"]))[1]["command_id"])
+        for message in found
+    ]

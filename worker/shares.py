@@ -1,0 +1,109 @@
+"""Every account's share of a queue, so that a storm of one does not stand before another's single event.
+
+A queue is first come, first served. Of each account a few messages stand in it; what is beyond that waits in
+a list of the account's own, and each message that is received lets the next one in. So the accounts take
+turns, and each keeps the order of its own (ADR 0015). What is lost here, the sweep sends again.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from worker.redis_client import KEY_PREFIX, quick_client
+
+#: The header that says whose message it is, and of which queue.
+SHARE_HEADER = "ticketwalk_share"
+#: Messages of one account that stand in a queue. A few keep its work going while the workers take turns; each
+#: is up to a hundred commands that another account waits for.
+PLACES = 4
+#: After this many seconds a message is taken for lost, and its place is free.
+PLACE_SECONDS = 10
+#: A queue with more messages than this has workers that are behind, not messages that were lost. Without this
+#: bound, two beats hint at 200 lanes a second where 100 tasks a second are done: after ten minutes of faults
+#: some 25 000 stale wake-ups stood before every fresh task (`make chaos`).
+FULL_QUEUE = 300
+#: The same for the messages of one account that wait for a place.
+FULL_SHARE = 50
+#: What waits for longer, in seconds, while none is let in, has no workers. The sweep finds the rows.
+_WAITING_SECONDS = 3600
+
+#: KEYS: the queue; the messages of the account that stand there, by when they are taken for lost; those that
+#: wait. ARGV: how many may stand, seconds until they are lost, seconds that they may wait; the id of one that
+#: was received, or nothing; of one that comes, the id and the message.
+_LET_IN = """
+local queue, standing, waiting = KEYS[1], KEYS[2], KEYS[3]
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', standing, '-inf', now)
+redis.call('ZREM', standing, ARGV[4])
+if ARGV[5] then redis.call('RPUSH', waiting, ARGV[5], ARGV[6]) end
+for _ = 1, ARGV[1] - redis.call('ZCARD', standing) do
+    local id = redis.call('LPOP', waiting)
+    if not id then break end
+    redis.call('ZADD', standing, now + ARGV[2], id)
+    redis.call('LPUSH', queue, redis.call('LPOP', waiting))
+end
+redis.call('EXPIRE', standing, ARGV[2])
+redis.call('EXPIRE', waiting, ARGV[3])
+"""
+
+
+def share_of(account_id: object, queue: str) -> str:
+    """Return the name of an account's share of a queue."""
+    return f"{queue}:{account_id}"
+
+
+def share_in(headers: object) -> str | None:
+    """Return the share that a message's headers name, if they do."""
+    share = headers.get(SHARE_HEADER) if isinstance(headers, Mapping) else None
+    return share if isinstance(share, str) and ":" in share else None
+
+
+def let_in(redis: Any, share: str, *, received: str = "", coming: tuple[str, str] | None = None) -> None:
+    """Move what has a place now from an account's list to its queue; one step for all who look.
+
+    `redis`: a client that changes no key names. `coming`: a new message's id and the message, as kombu keeps
+    it in a queue's list.
+    """
+    settings = (PLACES, PLACE_SECONDS, _WAITING_SECONDS)
+    redis.execute_command("EVAL", _LET_IN, 3, *_keys(share), *settings, received, *(coming or ()))
+
+
+def _keys(share: str) -> tuple[str, str, str]:
+    queue = share.rpartition(":")[0]
+    return f"{KEY_PREFIX}{queue}", f"{KEY_PREFIX}standing:{share}", f"{KEY_PREFIX}waiting:{share}"
+
+
+class Shares:
+    """What a publisher asks, and what a task that begins says. Another broker than Redis has no shares."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._redis = quick_client(broker_url)
+
+    def received(self, share: str, message_id: str) -> None:
+        """Give the place of a message back that a worker has received. What Redis does not hear runs out."""
+        if self._redis is not None:
+            with suppress(RedisError, OSError):
+                let_in(self._redis, share, received=message_id)
+
+    def room_again(self, share: str) -> int:
+        """Return how many messages may be added that were sent before, as far as anybody knows."""
+        if self._redis is None:
+            return FULL_SHARE
+        queue, _, waiting = _keys(share)
+        try:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.llen(queue)
+                pipeline.llen(waiting)
+                stand, wait = pipeline.execute()
+        except (RedisError, OSError):
+            return FULL_SHARE
+        return 0 if stand >= FULL_QUEUE else max(0, FULL_SHARE - wait // 2)
+
+
+@cache
+def shares(broker_url: str) -> Shares:
+    """Return this process's view of the shares."""
+    return Shares(broker_url)
