@@ -53,7 +53,8 @@ class CeleryPublisher:
             if not hint.repeats or share is None:
                 yield hint
                 continue
-            room.setdefault(share, self._shares.room_again(share))
+            if share not in room:
+                room[share] = self._shares.room_again(share)
             if room[share] > 0:
                 room[share] -= 1
                 yield hint

@@ -6,39 +6,46 @@ turns, and each keeps the order of its own (ADR 0015). What is lost here, the sw
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
+import structlog
 from redis.exceptions import RedisError
 
 from worker.redis_client import KEY_PREFIX, quick_client
+
+log = structlog.get_logger()
 
 #: The header that says whose message it is, and of which queue.
 SHARE_HEADER = "ticketwalk_share"
 #: Messages of one account that stand in a queue. A few keep its work going while the workers take turns; each
 #: is up to a hundred commands that another account waits for.
 PLACES = 4
-#: After this many seconds a message is taken for lost, and its place is free.
-PLACE_SECONDS = 10
-#: A queue with more messages than this has workers that are behind, not messages that were lost. Without this
-#: bound, two beats hint at 200 lanes a second where 100 tasks a second are done: after ten minutes of faults
-#: some 25 000 stale wake-ups stood before every fresh task (`make chaos`).
-FULL_QUEUE = 300
-#: The same for the messages of one account that wait for a place.
-FULL_SHARE = 50
+#: After this many seconds in which the queue was never empty a message is taken for lost, its place for free.
+PLACE_SECONDS = 30
+#: Messages of one account that wait for a place. A new one beyond that is dropped; the sweep finds its row.
+WAITING_LIMIT = 10_000
+#: The same of what the sweep sends again. Where so many wait, workers are behind and nothing was lost.
+#: Without this bound, two beats hint at 200 lanes a second where 100 tasks a second are done: after ten
+#: minutes of faults some 25 000 stale wake-ups stood before every fresh task (`make chaos`).
+WAITING_AGAIN_LIMIT = 50
 #: What waits for longer, in seconds, while none is let in, has no workers. The sweep finds the rows.
 _WAITING_SECONDS = 3600
 
 #: KEYS: the queue; the messages of the account that stand there, by when they are taken for lost; those that
-#: wait. ARGV: how many may stand, seconds until they are lost, seconds that they may wait; the id of one that
-#: was received, or nothing; of one that comes, the id and the message.
+#: wait. ARGV: how many may stand, seconds until they are lost, how many may wait, seconds that they may; the
+#: id of one that was received, or nothing; of one that comes, the id and the message. Returns how many wait.
+#: Where nothing stands in the queue, nobody has a place. The push comes first, since a Redis that is full
+#: refuses only a script's first write.
 _LET_IN = """
 local queue, standing, waiting = KEYS[1], KEYS[2], KEYS[3]
+if ARGV[6] and redis.call('LLEN', waiting) < 2 * ARGV[3] then
+    redis.call('RPUSH', waiting, ARGV[6], ARGV[7])
+end
 local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREM', standing, ARGV[5])
 redis.call('ZREMRANGEBYSCORE', standing, '-inf', now)
-redis.call('ZREM', standing, ARGV[4])
-if ARGV[5] then redis.call('RPUSH', waiting, ARGV[5], ARGV[6]) end
+if redis.call('LLEN', queue) == 0 then redis.call('DEL', standing) end
 for _ = 1, ARGV[1] - redis.call('ZCARD', standing) do
     local id = redis.call('LPOP', waiting)
     if not id then break end
@@ -46,7 +53,8 @@ for _ = 1, ARGV[1] - redis.call('ZCARD', standing) do
     redis.call('LPUSH', queue, redis.call('LPOP', waiting))
 end
 redis.call('EXPIRE', standing, ARGV[2])
-redis.call('EXPIRE', waiting, ARGV[3])
+redis.call('EXPIRE', waiting, ARGV[4])
+return redis.call('LLEN', waiting) / 2
 """
 
 
@@ -61,19 +69,23 @@ def share_in(headers: object) -> str | None:
     return share if isinstance(share, str) and ":" in share else None
 
 
-def let_in(redis: Any, share: str, *, received: str = "", coming: tuple[str, str] | None = None) -> None:
-    """Move what has a place now from an account's list to its queue; one step for all who look.
+def let_in(redis: Any, share: str, *, received: str = "", coming: tuple[str, str] | None = None) -> int:
+    """Move what has a place now from an account's list to its queue, in one step. Return how many still wait.
 
-    `redis`: a client that changes no key names. `coming`: a new message's id and the message, as kombu keeps
-    it in a queue's list.
+    `coming`: a new message's id and the message, as kombu keeps it in a queue's list. kombu's own client will
+    do as `redis`: it puts its prefix before the keys of EVALSHA, and leaves those of EVAL alone.
     """
-    settings = (PLACES, PLACE_SECONDS, _WAITING_SECONDS)
-    redis.execute_command("EVAL", _LET_IN, 3, *_keys(share), *settings, received, *(coming or ()))
+    settings = (PLACES, PLACE_SECONDS, WAITING_LIMIT, _WAITING_SECONDS)
+    return int(redis.execute_command("EVAL", _LET_IN, 3, *_keys(share), *settings, received, *(coming or ())))
+
+
+def queue_of(share: str) -> str:
+    """Return the queue that a share is of."""
+    return share.rpartition(":")[0]
 
 
 def _keys(share: str) -> tuple[str, str, str]:
-    queue = share.rpartition(":")[0]
-    return f"{KEY_PREFIX}{queue}", f"{KEY_PREFIX}standing:{share}", f"{KEY_PREFIX}waiting:{share}"
+    return f"{KEY_PREFIX}{queue_of(share)}", f"{KEY_PREFIX}standing:{share}", f"{KEY_PREFIX}waiting:{share}"
 
 
 class Shares:
@@ -84,23 +96,24 @@ class Shares:
 
     def received(self, share: str, message_id: str) -> None:
         """Give the place of a message back that a worker has received. What Redis does not hear runs out."""
-        if self._redis is not None:
-            with suppress(RedisError, OSError):
-                let_in(self._redis, share, received=message_id)
+        if self._redis is None:
+            return
+        try:
+            let_in(self._redis, share, received=message_id)
+        except (RedisError, OSError) as error:
+            log.warning("place not given back", share=share, error=type(error).__name__)
 
     def room_again(self, share: str) -> int:
-        """Return how many messages may be added that were sent before, as far as anybody knows."""
+        """Return how many messages may be added that were sent before, as far as anybody knows.
+
+        Whoever asks lets in what has a place meanwhile: so nothing waits for good whose turn was lost.
+        """
         if self._redis is None:
-            return FULL_SHARE
-        queue, _, waiting = _keys(share)
+            return WAITING_AGAIN_LIMIT
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.llen(queue)
-                pipeline.llen(waiting)
-                stand, wait = pipeline.execute()
+            return max(0, WAITING_AGAIN_LIMIT - let_in(self._redis, share))
         except (RedisError, OSError):
-            return FULL_SHARE
-        return 0 if stand >= FULL_QUEUE else max(0, FULL_SHARE - wait // 2)
+            return WAITING_AGAIN_LIMIT
 
 
 @cache

@@ -4,19 +4,29 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from unittest.mock import DEFAULT, Mock, patch
 from uuid import uuid4
 
 import pytest
 import redis
 from celery import Celery
+from celery.worker.consumer import Consumer
 
 import celeryconfig
 from worker.base_task import WalkTask
-from worker.broker import use_strict_transport
+from worker.broker import StrictConsumer, use_strict_transport
 from worker.db.unit_of_work import Hint
 from worker.hints import CeleryPublisher
 from worker.runtime.home import Home
-from worker.shares import FULL_QUEUE, FULL_SHARE, PLACE_SECONDS, PLACES, SHARE_HEADER, Shares, share_of
+from worker.shares import (
+    PLACE_SECONDS,
+    PLACES,
+    SHARE_HEADER,
+    WAITING_AGAIN_LIMIT,
+    WAITING_LIMIT,
+    Shares,
+    share_of,
+)
 
 
 @pytest.fixture
@@ -43,7 +53,7 @@ def publisher(app: Celery) -> CeleryPublisher:
 def queue(client: redis.Redis) -> Iterator[str]:
     name = f"queue-{uuid4().hex}"
     yield name
-    client.delete(*client.keys(f"ticketwalk:*{name}*"))
+    client.delete(name, *client.keys(f"ticketwalk:*{name}*"))
 
 
 def test_what_one_account_sends_beyond_its_share_waits_while_others_are_let_in(client, publisher, queue):
@@ -74,17 +84,32 @@ def test_an_accounts_own_order_holds_while_it_goes_on_sending(client, app, publi
     assert client.llen(waiting(queue, "stormy")) == 2 * 2
 
 
+def test_places_whose_messages_were_lost_are_free_once_the_queue_is_empty(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 1)])
+    client.delete(f"ticketwalk:{queue}")
+    publisher.publish([hint(queue, "stormy", 9)])
+    assert [command for _, command in standing(client, queue)] == [4, 9]
+
+
 def test_a_place_whose_message_was_lost_is_free_after_a_while(client, publisher, queue):
     publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 1)])
     client.delete(f"ticketwalk:{queue}")
+    publisher.publish([hint(queue, "other", 7)])
     publisher.publish([hint(queue, "stormy", 8)])
-    assert standing(client, queue) == []
-    places = f"ticketwalk:standing:{share_of('stormy', queue)}"
-    assert 0 < client.ttl(places) <= PLACE_SECONDS
-    for message_id in client.zrange(places, 0, -1):  # as if that time had passed
-        client.zincrby(places, -PLACE_SECONDS - 1, message_id)
+    assert [command for _, command in standing(client, queue)] == [7]
+    key = places(queue, "stormy")
+    assert 0 < client.ttl(key) <= PLACE_SECONDS
+    for message_id in client.zrange(key, 0, -1):  # as if that time had passed
+        client.zincrby(key, -PLACE_SECONDS - 1, message_id)
     publisher.publish([hint(queue, "stormy", 9)])
-    assert [command for _, command in standing(client, queue)] == [4, 8, 9]
+    assert [command for _, command in standing(client, queue)] == [7, 4, 8, 9]
+
+
+def test_the_sweep_lets_in_what_waits_though_it_may_add_nothing(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT + 2)])
+    client.delete(f"ticketwalk:{queue}")
+    publisher.publish([replace(hint(queue, "stormy", 1_000), repeats=True)])
+    assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
 
 
 def test_messages_that_nobody_lets_in_end_by_themselves(client, publisher, queue):
@@ -100,34 +125,75 @@ def test_a_message_by_hand_has_no_share(client, app, queue):
 
 @pytest.mark.parametrize(("account", "sent"), [("other", 1), ("stormy", 0)])
 def test_a_repeated_hint_is_sent_unless_enough_of_its_account_wait(client, publisher, queue, account, sent):
-    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + FULL_SHARE)])
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT)])
     assert sends(client, publisher, replace(hint(queue, account, 1_000), repeats=True)) == sent
 
 
 def test_repeated_hints_that_come_together_are_kept_up_to_the_same_bound(client, publisher, queue):
-    publisher.publish([replace(hint(queue, "stormy", n), repeats=True) for n in range(2 * FULL_SHARE)])
-    assert len(standing(client, queue)) + client.llen(waiting(queue, "stormy")) // 2 == FULL_SHARE
+    publisher.publish(
+        [replace(hint(queue, "stormy", n), repeats=True) for n in range(2 * WAITING_AGAIN_LIMIT)]
+    )
+    assert len(standing(client, queue)) + client.llen(waiting(queue, "stormy")) // 2 == WAITING_AGAIN_LIMIT
 
 
-@pytest.mark.parametrize(("repeats", "sent"), [(True, 0), (False, 1)])
-def test_a_full_queue_takes_only_what_is_new(client, publisher, queue, repeats, sent):
-    client.rpush(f"ticketwalk:{queue}", *["{}"] * FULL_QUEUE)
-    assert sends(client, publisher, replace(hint(queue, "other", 1), repeats=repeats)) == sent
+def test_new_hints_are_kept_up_to_a_bound(client, publisher, queue):
+    client.rpush(f"ticketwalk:{queue}", "{}")
+    client.rpush(waiting(queue, "stormy"), *["0", "{}"] * WAITING_LIMIT)
+    client.zadd(places(queue, "stormy"), {str(number): 2**40 for number in range(PLACES)})
+    assert sends(client, publisher, hint(queue, "stormy", 1)) == 0
+
+
+def test_an_account_is_asked_about_once_however_many_hints_are_repeated(publisher, queue, monkeypatch):
+    asked = Mock(return_value=0)
+    monkeypatch.setattr(Shares, "room_again", asked)
+    publisher.publish([replace(hint(queue, "stormy", number), repeats=True) for number in range(9)])
+    assert asked.call_count == 1
 
 
 def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher, queue):
-    of_lane = replace(hint(queue, "other", 1), repeats=True, lane=f"lane-{queue}")
-    client.rpush(f"ticketwalk:{queue}", *["{}"] * FULL_QUEUE)
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT)])
+    of_lane = replace(hint(queue, "stormy", 1_000), repeats=True, lane=f"lane-{queue}")
     assert sends(client, publisher, of_lane) == 0
-    client.delete(f"ticketwalk:{queue}")
+    client.delete(waiting(queue, "stormy"))
     assert sends(client, publisher, of_lane) == 1
+
+
+def test_a_full_redis_takes_no_message_and_lets_those_in_that_wait(client, app, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 2)])
+    message_id, _ = standing(client, queue)[0]
+    before = client.config_get("maxmemory")["maxmemory"]
+    client.config_set("maxmemory", 1)
+    try:
+        assert sends(client, publisher, hint(queue, "stormy", 6)) == 0
+        begin(app, message_id, share_of("stormy", queue))
+    finally:
+        client.config_set("maxmemory", before)
+    assert [command for _, command in standing(client, queue)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("refused", ["on_unknown_task", "on_invalid_task", "malformed"])
+def test_a_message_that_no_task_begins_for_gives_its_place_back(client, app, publisher, queue, refused):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + 1)])
+    message_id, _ = standing(client, queue)[0]
+    message = Mock(headers={"id": message_id, SHARE_HEADER: share_of("stormy", queue)})
+    consumer = object.__new__(StrictConsumer)
+    consumer.app = app
+    with patch.multiple(
+        Consumer, on_unknown_task=DEFAULT, on_invalid_task=DEFAULT, create_task_handler=DEFAULT
+    ):
+        if refused == "malformed":
+            consumer.connection_errors = ()
+            consumer.create_task_handler()(message)
+        else:
+            getattr(consumer, refused)(b"", message, KeyError("unknown"))
+    assert [command for _, command in standing(client, queue)][PLACES:] == [4]
 
 
 @pytest.mark.parametrize("broker", ["redis+socket:///nowhere/redis.sock", "amqp://broker"])
 def test_without_redis_nothing_is_held_up(broker):
     gone = Shares(broker)
     gone.received("commands:account", "1")
-    assert gone.room_again("commands:account") == FULL_SHARE
+    assert gone.room_again("commands:account") == WAITING_AGAIN_LIMIT
 
 
 @pytest.mark.parametrize("headers", [{}, {SHARE_HEADER: None}, {SHARE_HEADER: 7}, {SHARE_HEADER: "none"}])
@@ -164,6 +230,10 @@ def hint(queue: str, account: str, number: int) -> Hint:
 
 def waiting(queue: str, account: str) -> str:
     return f"ticketwalk:waiting:{share_of(account, queue)}"
+
+
+def places(queue: str, account: str) -> str:
+    return f"ticketwalk:standing:{share_of(account, queue)}"
 
 
 def standing(client: redis.Redis, queue: str) -> list[tuple[str, int]]:
