@@ -21,9 +21,12 @@ from worker.services.pacing import LocalPacer, NoPlaceError, pause, refuse_beyon
 
 log = structlog.get_logger()
 
-#: A worker that holds a place longer than this, in seconds, is taken for dead: more than a call's time-outs.
-#: A place too many is one call too many at a time; one that never came free would stop the connection.
-PLACE_SECONDS = 120
+#: A place whose worker has not renewed it for so long, in seconds, is free: its worker is dead. A worker that
+#: was only slow makes one call too many at a time. With leases as long as a call may take (120 s), workers
+#: that were killed one after the other held all places of a connection, and it stood still (`make chaos`).
+PLACE_SECONDS = 12
+#: How often a worker renews the places that it holds, in seconds: twice may be missed.
+RENEW_SECONDS = 4.0
 #: Without Redis nobody knows how many others call. Up to four processes keep within the limit then; where
 #: there are more, the PSA says so itself, and is obeyed. `ticketwalk up` has one.
 SHARES = 4
@@ -57,6 +60,13 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 _GIVE_PLACE = "return redis.call('ZREM', KEYS[1], ARGV[1])"
+#: KEYS: as above. ARGV: who holds a place, the lease. What was given back meanwhile stays so.
+_KEEP_PLACE = """
+local time = redis.call('TIME')
+local ends = string.format('%.0f', time[1] * 1000000 + time[2] + ARGV[2] * 1000000)
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return redis.call('ZADD', KEYS[1], 'XX', ends, ARGV[1])
+"""
 
 
 class SharedPacer:
@@ -67,6 +77,9 @@ class SharedPacer:
         self._local = LocalPacer()
         self._away_until = 0.0
         self._lock = threading.Lock()
+        self._held: dict[str, str] = {}
+        self._holds_some = threading.Event()
+        self._keeper: threading.Thread | None = None
 
     def wait(self, connection_id: str, limit: CallLimit, *, patience: timedelta = FIRST_PATIENCE) -> None:
         """Reserve the connection's next slot and return when it comes."""
@@ -101,10 +114,29 @@ class SharedPacer:
             return
         if not taken:
             raise NoPlaceError
+        self._keep(me, keys[0])
         try:
             yield
         finally:
+            self._held.pop(me, None)
             self._ask(_GIVE_PLACE, keys[:1], [me])
+
+    def _keep(self, me: str, key: str) -> None:
+        """Have a place renewed for as long as it is held."""
+        with self._lock:
+            self._held[me] = key
+            if self._keeper is None:
+                self._keeper = threading.Thread(target=self._renew, name="places", daemon=True)
+                self._keeper.start()
+        self._holds_some.set()
+
+    def _renew(self) -> None:
+        while self._holds_some.wait():
+            pause(RENEW_SECONDS)
+            self._holds_some.clear()
+            for me, key in list(self._held.items()):
+                self._holds_some.set()
+                self._ask(_KEEP_PLACE, (key,), [me, PLACE_SECONDS])
 
     def _ask(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Return what Redis says, or None where it is away, silent, or takes no writes."""

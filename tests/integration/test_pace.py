@@ -120,25 +120,49 @@ def test_a_place_is_given_only_where_a_slot_is_near(pacer, connection):
         pass
 
 
-def test_the_place_of_a_worker_that_died_comes_free_while_others_work_on(pacer, connection, monkeypatch):
-    monkeypatch.setattr(pace, "PLACE_SECONDS", 1)
-    dead = pacer.place(connection, 2)
-    dead.__enter__()
-    monkeypatch.undo()
+HOLD_A_PLACE = """
+import sys
+from worker import pace
+pace.PLACE_SECONDS = 1
+with pace.SharedPacer(sys.argv[1]).place(sys.argv[2], 1):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_place_of_a_worker_that_was_killed_comes_free(home, pacer, connection):
+    line = [sys.executable, "-c", HOLD_A_PLACE, home.redis_url, connection]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        assert worker.stdout.readline() == "held\n"
+        with pytest.raises(NoPlaceError), pacer.place(connection, 1):
+            pytest.fail("it is taken")
+        worker.kill()
+    deadline, pause = time.monotonic() + 10, threading.Event()
     with ExitStack() as held:
-        held.enter_context(pacer.place(connection, 2))
-        deadline, pause = time.monotonic() + 10, threading.Event()
-        with pytest.raises(NoPlaceError):
-            held.enter_context(pacer.place(connection, 2))
         while not entered(held, pacer, connection):
             assert time.monotonic() < deadline
             pause.wait(0.05)
-    del dead
+
+
+def test_a_place_is_kept_for_as_long_as_its_work_takes(pacer, redis, connection, monkeypatch):
+    monkeypatch.setattr(pace, "PLACE_SECONDS", 1)
+    monkeypatch.setattr(pace, "RENEW_SECONDS", 0.2)
+    key = f"ticketwalk:pace:places:{connection}"
+    with pacer.place(connection, 1):
+        [(_, first)] = redis.zrange(key, 0, -1, withscores=True)
+        deadline, pause = time.monotonic() + 20, threading.Event()
+        while redis.zrange(key, 0, -1, withscores=True)[0][1] < first + 2_000_000:
+            assert time.monotonic() < deadline, "it was not renewed"
+            pause.wait(0.05)
+        with pytest.raises(NoPlaceError), pacer.place(connection, 1):
+            pytest.fail("two lease times later it is still taken")
+    assert redis.zcard(key) == 0
 
 
 def entered(held: ExitStack, pacer: SharedPacer, connection: str) -> bool:
     try:
-        held.enter_context(pacer.place(connection, 2))
+        held.enter_context(pacer.place(connection, 1))
     except NoPlaceError:
         return False
     return True

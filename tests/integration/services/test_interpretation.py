@@ -10,6 +10,7 @@ import pytest
 from integrations.errors import RejectedError, ThrottledError, UnreachableError
 from integrations.ports import Event, EventKind
 from worker.services.interpretation import carried
+from worker.services.interpretation.claims import MAX_ATTEMPTS
 
 pytestmark = pytest.mark.integration
 
@@ -120,7 +121,7 @@ def test_a_body_that_breaks_its_worker_is_parked_alone(world, monkeypatch):
     first = says(world, "m1", "session.start", ticket_id="7", user="tech@acme.example", kind="adhoc")
     says(world, "bad", "session.resolve", ticket_id="7")
     says(world, "m3", "session.resolve", ticket_id="7")
-    for _ in range(17):
+    for _ in range(MAX_ATTEMPTS + 3):
         pending = world.rows("SELECT min(id) FROM delivery WHERE state = 'pending'")[0]
         if pending is None:
             break
@@ -376,11 +377,11 @@ def test_being_told_to_wait_spends_no_attempt(world):
 
 def test_a_psa_that_never_answers_parks_the_delivery_in_the_end(world):
     delivery_id = world.ticket_changed()
-    for _ in range(14):
+    for _ in range(MAX_ATTEMPTS):
         world.psa.next_calls("ticket", UnreachableError("no route"))
         make_due(world)
         world.interpret(delivery_id)
-    assert delivery(world, "state, reason, attempts") == ("parked", "no route", 14)
+    assert delivery(world, "state, reason, attempts") == ("parked", "no route", MAX_ATTEMPTS)
 
 
 def test_a_slow_psa_is_asked_by_one_worker_however_often_the_sweep_hints(world):
