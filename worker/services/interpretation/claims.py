@@ -23,9 +23,8 @@ TURN_LIMIT = 100
 #: A body that kills its worker then takes nobody with it; and a hundred healthy ones whose worker was killed
 #: need not come through one by one, while everything behind them in the lane waits.
 BATCH_LIMITS = (TURN_LIMIT, 20, 5, 1)
-#: Tries before a person is asked. With the back-off of at most 10 minutes that is two hours of outage. A
-#: worker of sixteen threads that is killed every ten tasks takes half of its claims along: fourteen tries
-#: parked 2 healthy deliveries of 27 000 so (`make chaos KILLS=…`).
+#: Tries before a person is asked. With the back-off of at most 10 minutes that is two hours of outage. More
+#: than of a command: a worker that dies takes the claims of all its threads along.
 MAX_ATTEMPTS = 20
 #: How long deliveries are left to the worker that claimed them; a killed worker costs this much. Without it
 #: every sweep would put one more worker on a PSA that is slow to answer, each spending an attempt. A little
