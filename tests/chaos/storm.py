@@ -13,8 +13,8 @@ from tests.chaos.world import World
 CALM_SECONDS = (0.3, 2.2)
 #: Wait between two looks for a worker that is at work, in seconds.
 LOOK_SECONDS = 0.05
-#: What a worker logs whenever it has done something. Of the one that calls PSAs a call that changed something:
-#: most of its tasks find no place and end at once, and after ten of these no call was ever over.
+#: What a worker logs whenever it has done something. Of the one that calls PSAs, a call that changed
+#: something: most of its tasks find no place and end at once, and after ten of these no call was ever over.
 WORKED = {
     "commands": b'"event": "task ended"',
     "threads": b'"event": "task ended"',
