@@ -18,7 +18,7 @@ from redis.exceptions import DataError
 
 from integrations.errors import PayloadError
 from integrations.payload import json_value
-from worker.shares import let_in, queue_of, share_in, shares
+from worker.shares import AGAIN_HEADER, Coming, let_in, queue_of, share_in, shares
 
 log = structlog.get_logger()
 
@@ -146,7 +146,8 @@ class StrictChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
             super()._put(queue, message, **kwargs)
             return
         with self.conn_or_acquire() as client:
-            let_in(client, share, coming=(message_id, dumps(message)))
+            again = headers.get(AGAIN_HEADER) is True
+            let_in(client, share, coming=Coming(message_id, dumps(message), again))
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from worker.crash_points import CrashPoint, reach
 from worker.db.unit_of_work import Hint
-from worker.shares import SHARE_HEADER, Shares, share_of, shares
+from worker.shares import AGAIN_HEADER, SHARE_HEADER, Shares, share_of, shares
 from worker.wakes import LANE_HEADER, Wakes, wakes
 
 log = structlog.get_logger()
@@ -67,7 +67,11 @@ class CeleryPublisher:
             hint.task,
             kwargs=hint.arguments,
             ignore_result=True,
-            headers={LANE_HEADER: hint.lane, SHARE_HEADER: self._share(hint)},
+            headers={
+                LANE_HEADER: hint.lane,
+                SHARE_HEADER: self._share(hint),
+                AGAIN_HEADER: hint.repeats,
+            },
             queue=hint.queue,
         )
 

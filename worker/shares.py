@@ -6,6 +6,7 @@ turns, and each keeps the order of its own (ADR 0015). What is lost here, the sw
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ log = structlog.get_logger()
 
 #: The header that says whose message it is, and of which queue.
 SHARE_HEADER = "ticketwalk_share"
+#: The header that says that a message was sent before, as far as anybody knows.
+AGAIN_HEADER = "ticketwalk_again"
 #: Messages of one account that stand in a queue. A few keep its work going while the workers take turns; each
 #: is up to a hundred commands that another account waits for.
 PLACES = 4
@@ -25,37 +28,51 @@ PLACES = 4
 PLACE_SECONDS = 30
 #: Messages of one account that wait for a place. A new one beyond that is dropped; the sweep finds its row.
 WAITING_LIMIT = 10_000
-#: The same of what the sweep sends again. Where so many wait, workers are behind and nothing was lost.
-#: Without this bound, two beats hint at 200 lanes a second where 100 tasks a second are done: after ten
-#: minutes of faults some 25 000 stale wake-ups stood before every fresh task (`make chaos`).
-WAITING_AGAIN_LIMIT = 50
+#: The same of what the sweep sends again, in a list of its own. Without this bound, two beats hint at 200
+#: lanes a second where 100 tasks a second are done: after ten minutes of faults some 25 000 stale wake-ups
+#: stood before every fresh task (`make chaos`).
+AGAIN_LIMIT = 100
 #: What waits for longer, in seconds, while none is let in, has no workers. The sweep finds the rows.
 _WAITING_SECONDS = 3600
 
 #: KEYS: the queue; the messages of the account that stand there, by when they are taken for lost; those that
-#: wait. ARGV: how many may stand, seconds until they are lost, how many may wait, seconds that they may; the
-#: id of one that was received, or nothing; of one that comes, the id and the message. Returns how many wait.
-#: Where nothing stands in the queue, nobody has a place. The push comes first, since a Redis that is full
-#: refuses only a script's first write.
+#: wait; those that wait and were sent again; how many were let in. ARGV: how many may stand, seconds until
+#: they are lost, seconds that they may wait; the id of one that was received, or nothing; of one that comes,
+#: how many may wait where it goes, which of the keys that is, its id and the message. Returns how many wait
+#: that were sent again. Where nothing stands in the queue, nobody has a place. The push comes first, since a
+#: Redis that is full refuses only a script's first write. The two lists take turns: what was lost is the
+#: oldest work of the account, and a storm of new messages may not keep it out.
 _LET_IN = """
-local queue, standing, waiting = KEYS[1], KEYS[2], KEYS[3]
-if ARGV[6] and redis.call('LLEN', waiting) < 2 * ARGV[3] then
-    redis.call('RPUSH', waiting, ARGV[6], ARGV[7])
+local queue, standing = KEYS[1], KEYS[2]
+if ARGV[5] and redis.call('LLEN', KEYS[tonumber(ARGV[6])]) < 2 * ARGV[5] then
+    redis.call('RPUSH', KEYS[tonumber(ARGV[6])], ARGV[7], ARGV[8])
 end
 local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREM', standing, ARGV[5])
+redis.call('ZREM', standing, ARGV[4])
 redis.call('ZREMRANGEBYSCORE', standing, '-inf', now)
 if redis.call('LLEN', queue) == 0 then redis.call('DEL', standing) end
 for _ = 1, ARGV[1] - redis.call('ZCARD', standing) do
-    local id = redis.call('LPOP', waiting)
+    local list = 3 + redis.call('INCR', KEYS[5]) % 2
+    if redis.call('EXISTS', KEYS[list]) == 0 then list = 7 - list end
+    local id = redis.call('LPOP', KEYS[list])
     if not id then break end
     redis.call('ZADD', standing, now + ARGV[2], id)
-    redis.call('LPUSH', queue, redis.call('LPOP', waiting))
+    redis.call('LPUSH', queue, redis.call('LPOP', KEYS[list]))
 end
 redis.call('EXPIRE', standing, ARGV[2])
-redis.call('EXPIRE', waiting, ARGV[4])
-return redis.call('LLEN', waiting) / 2
+for place = 3, 5 do redis.call('EXPIRE', KEYS[place], ARGV[3]) end
+return redis.call('LLEN', KEYS[4]) / 2
 """
+_FRESH_LIST, _AGAIN_LIST = 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A message that asks for a place: its id, the message as kombu keeps it, whether it was sent before."""
+
+    id: str
+    message: str
+    again: bool = False
 
 
 def share_of(account_id: object, queue: str) -> str:
@@ -69,14 +86,18 @@ def share_in(headers: object) -> str | None:
     return share if isinstance(share, str) and ":" in share else None
 
 
-def let_in(redis: Any, share: str, *, received: str = "", coming: tuple[str, str] | None = None) -> int:
-    """Move what has a place now from an account's list to its queue, in one step. Return how many still wait.
+def let_in(redis: Any, share: str, *, received: str = "", coming: Coming | None = None) -> int:
+    """Move what has a place now from an account's lists to its queue, in one step.
 
-    `coming`: a new message's id and the message, as kombu keeps it in a queue's list. kombu's own client will
-    do as `redis`: it puts its prefix before the keys of EVALSHA, and leaves those of EVAL alone.
+    Returns how many still wait that were sent again. kombu's own client will do as `redis`: it puts its
+    prefix before the keys of EVALSHA, and leaves those of EVAL alone.
     """
-    settings = (PLACES, PLACE_SECONDS, WAITING_LIMIT, _WAITING_SECONDS)
-    return int(redis.execute_command("EVAL", _LET_IN, 3, *_keys(share), *settings, received, *(coming or ())))
+    keys = _keys(share)
+    arguments: list[object] = [PLACES, PLACE_SECONDS, _WAITING_SECONDS, received]
+    if coming is not None:
+        where = (AGAIN_LIMIT, _AGAIN_LIST) if coming.again else (WAITING_LIMIT, _FRESH_LIST)
+        arguments += [*where, coming.id, coming.message]
+    return int(redis.execute_command("EVAL", _LET_IN, len(keys), *keys, *arguments))
 
 
 def queue_of(share: str) -> str:
@@ -84,8 +105,9 @@ def queue_of(share: str) -> str:
     return share.rpartition(":")[0]
 
 
-def _keys(share: str) -> tuple[str, str, str]:
-    return f"{KEY_PREFIX}{queue_of(share)}", f"{KEY_PREFIX}standing:{share}", f"{KEY_PREFIX}waiting:{share}"
+def _keys(share: str) -> list[str]:
+    names = ("standing", "waiting", "again", "turn")
+    return [KEY_PREFIX + queue_of(share), *(f"{KEY_PREFIX}{name}:{share}" for name in names)]
 
 
 class Shares:
@@ -109,11 +131,11 @@ class Shares:
         Whoever asks lets in what has a place meanwhile: so nothing waits for good whose turn was lost.
         """
         if self._redis is None:
-            return WAITING_AGAIN_LIMIT
+            return AGAIN_LIMIT
         try:
-            return max(0, WAITING_AGAIN_LIMIT - let_in(self._redis, share))
+            return max(0, AGAIN_LIMIT - let_in(self._redis, share))
         except (RedisError, OSError):
-            return WAITING_AGAIN_LIMIT
+            return AGAIN_LIMIT
 
 
 @cache

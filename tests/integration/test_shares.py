@@ -19,10 +19,10 @@ from worker.db.unit_of_work import Hint
 from worker.hints import CeleryPublisher
 from worker.runtime.home import Home
 from worker.shares import (
+    AGAIN_LIMIT,
     PLACE_SECONDS,
     PLACES,
     SHARE_HEADER,
-    WAITING_AGAIN_LIMIT,
     WAITING_LIMIT,
     Shares,
     share_of,
@@ -106,10 +106,24 @@ def test_a_place_whose_message_was_lost_is_free_after_a_while(client, publisher,
 
 
 def test_the_sweep_lets_in_what_waits_though_it_may_add_nothing(client, publisher, queue):
-    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT + 2)])
+    publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
+    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
     client.delete(f"ticketwalk:{queue}")
-    publisher.publish([replace(hint(queue, "stormy", 1_000), repeats=True)])
+    publisher.publish([again(queue, "stormy", 1_000)])
     assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
+
+
+def test_what_is_sent_again_takes_turns_with_what_is_new(client, app, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(10)])
+    publisher.publish([again(queue, "stormy", number) for number in range(100, 103)])
+    order = []
+    while found := standing(client, queue):
+        message_id, command = found[0]
+        client.rpop(f"ticketwalk:{queue}")
+        begin(app, message_id, share_of("stormy", queue))
+        order.append(command)
+    assert sorted(order) == [*range(10), 100, 101, 102]
+    assert sorted(order[4:10]) == [4, 5, 6, 100, 101, 102]
 
 
 def test_messages_that_nobody_lets_in_end_by_themselves(client, publisher, queue):
@@ -125,15 +139,21 @@ def test_a_message_by_hand_has_no_share(client, app, queue):
 
 @pytest.mark.parametrize(("account", "sent"), [("other", 1), ("stormy", 0)])
 def test_a_repeated_hint_is_sent_unless_enough_of_its_account_wait(client, publisher, queue, account, sent):
-    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT)])
-    assert sends(client, publisher, replace(hint(queue, account, 1_000), repeats=True)) == sent
+    publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
+    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
+    assert sends(client, publisher, again(queue, account, 1_000)) == sent
+
+
+def test_a_storm_of_new_hints_keeps_no_repeated_one_out(client, publisher, queue):
+    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + AGAIN_LIMIT)])
+    assert sends(client, publisher, again(queue, "stormy", 1_000)) == 1
 
 
 def test_repeated_hints_that_come_together_are_kept_up_to_the_same_bound(client, publisher, queue):
-    publisher.publish(
-        [replace(hint(queue, "stormy", n), repeats=True) for n in range(2 * WAITING_AGAIN_LIMIT)]
-    )
-    assert len(standing(client, queue)) + client.llen(waiting(queue, "stormy")) // 2 == WAITING_AGAIN_LIMIT
+    client.zadd(places(queue, "stormy"), {str(number): 2**40 for number in range(PLACES)})
+    client.rpush(f"ticketwalk:{queue}", "{}")
+    publisher.publish([again(queue, "stormy", number) for number in range(2 * AGAIN_LIMIT)])
+    assert client.llen(f"ticketwalk:again:{share_of('stormy', queue)}") == 2 * AGAIN_LIMIT
 
 
 def test_new_hints_are_kept_up_to_a_bound(client, publisher, queue):
@@ -146,15 +166,16 @@ def test_new_hints_are_kept_up_to_a_bound(client, publisher, queue):
 def test_an_account_is_asked_about_once_however_many_hints_are_repeated(publisher, queue, monkeypatch):
     asked = Mock(return_value=0)
     monkeypatch.setattr(Shares, "room_again", asked)
-    publisher.publish([replace(hint(queue, "stormy", number), repeats=True) for number in range(9)])
+    publisher.publish([again(queue, "stormy", number) for number in range(9)])
     assert asked.call_count == 1
 
 
 def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher, queue):
-    publisher.publish([hint(queue, "stormy", number) for number in range(PLACES + WAITING_AGAIN_LIMIT)])
-    of_lane = replace(hint(queue, "stormy", 1_000), repeats=True, lane=f"lane-{queue}")
+    publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
+    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
+    of_lane = replace(again(queue, "stormy", 1_000), lane=f"lane-{queue}")
     assert sends(client, publisher, of_lane) == 0
-    client.delete(waiting(queue, "stormy"))
+    client.delete(f"ticketwalk:again:{share_of('stormy', queue)}")
     assert sends(client, publisher, of_lane) == 1
 
 
@@ -193,7 +214,7 @@ def test_a_message_that_no_task_begins_for_gives_its_place_back(client, app, pub
 def test_without_redis_nothing_is_held_up(broker):
     gone = Shares(broker)
     gone.received("commands:account", "1")
-    assert gone.room_again("commands:account") == WAITING_AGAIN_LIMIT
+    assert gone.room_again("commands:account") == AGAIN_LIMIT
 
 
 @pytest.mark.parametrize("headers", [{}, {SHARE_HEADER: None}, {SHARE_HEADER: 7}, {SHARE_HEADER: "none"}])
@@ -216,7 +237,9 @@ def sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
     """Publish it, and return how many messages that has added."""
 
     def count() -> int:
-        found = client.keys(f"ticketwalk:waiting:{hint.queue}*")
+        found = [
+            key for name in ("waiting", "again") for key in client.keys(f"ticketwalk:{name}:{hint.queue}*")
+        ]
         return len(client.lrange(f"ticketwalk:{hint.queue}", 0, -1)) + sum(map(client.llen, found)) // 2
 
     before = count()
@@ -226,6 +249,10 @@ def sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
 
 def hint(queue: str, account: str, number: int) -> Hint:
     return Hint("step.record", {"command_id": number, "account_id": account}, queue=queue)
+
+
+def again(queue: str, account: str, number: int) -> Hint:
+    return replace(hint(queue, account, number), repeats=True)
 
 
 def waiting(queue: str, account: str) -> str:
