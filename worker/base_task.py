@@ -90,7 +90,7 @@ class WalkTask(Task):  # type: ignore[misc] # Celery is untyped
         if isinstance(lane, str):
             wakes(self.app.conf.broker_url).received(lane)
         if share is not None:
-            shares(self.app.conf.broker_url).received(share, self.request.id)
+            shares(self.app.conf.broker_url).let_in(share)
 
     def _check_call(self, positional: tuple[Any, ...], arguments: Mapping[str, Any]) -> None:
         if positional:

@@ -103,25 +103,24 @@ class StrictConsumer(Consumer):  # type: ignore[misc] # Celery is untyped
             log.error("message refused", reason=reason)
             # not put back: it would come again for ever
             message.reject_log_error(get_logger(__name__), self.connection_errors)
-            self._give_place_back(message)
+            self._let_in_next(message)
 
         return on_message
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Reject a task of another version, as Celery does; no task begins that would give its place back."""
+        """Reject a task of another version, as Celery does; no task begins that would let the next one in."""
         super().on_unknown_task(body, message, exc)
-        self._give_place_back(message)
+        self._let_in_next(message)
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """Reject a call that no task can be made of, as Celery does."""
         super().on_invalid_task(body, message, exc)
-        self._give_place_back(message)
+        self._let_in_next(message)
 
-    def _give_place_back(self, message: Any) -> None:
+    def _let_in_next(self, message: Any) -> None:
         share = share_in(message.headers)
-        message_id = message.headers.get("id") if share else None
-        if share is not None and isinstance(message_id, str):
-            shares(self.app.conf.broker_url).received(share, message_id)
+        if share is not None:
+            shares(self.app.conf.broker_url).let_in(share)
 
 
 class StrictMessage(virtual.Message):  # type: ignore[misc] # kombu is untyped
@@ -141,13 +140,12 @@ class StrictChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         """Put a message of an account into its share of the queue, any other at the queue's end."""
         headers = message.get("headers") or {}
-        share, message_id = share_in(headers), headers.get("id")
-        if share is None or queue_of(share) != queue or not isinstance(message_id, str):
+        share = share_in(headers)
+        if share is None or queue_of(share) != queue:
             super()._put(queue, message, **kwargs)
             return
         with self.conn_or_acquire() as client:
-            again = headers.get(AGAIN_HEADER) is True
-            let_in(client, share, coming=Coming(message_id, dumps(message), again))
+            let_in(client, share, Coming(dumps(message), again=headers.get(AGAIN_HEADER) is True))
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

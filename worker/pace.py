@@ -7,7 +7,7 @@ asks twice. Keys end by themselves.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -24,9 +24,9 @@ log = structlog.get_logger()
 #: A place whose worker has not renewed it for so long, in seconds, is free: its worker is dead. A worker that
 #: was only slow makes one call too many at a time. With leases as long as a call may take (120 s), workers
 #: that were killed one after the other held all places of a connection, and it stood still (`make chaos`).
-PLACE_SECONDS = 12
-#: How often a worker renews the places that it holds, in seconds: twice may be missed.
-RENEW_SECONDS = 4.0
+PLACE_SECONDS = 15
+#: How often a worker renews the places that it holds, in seconds. Two renewals that time out do no harm.
+RENEW_SECONDS = 3.0
 #: Without Redis nobody knows how many others call. Up to four processes keep within the limit then; where
 #: there are more, the PSA says so itself, and is obeyed. `ticketwalk up` has one.
 SHARES = 4
@@ -114,8 +114,8 @@ class SharedPacer:
             return
         if not taken:
             raise NoPlaceError
-        self._keep(me, keys[0])
         try:
+            self._keep(me, keys[0])
             yield
         finally:
             self._held.pop(me, None)
@@ -124,19 +124,22 @@ class SharedPacer:
     def _keep(self, me: str, key: str) -> None:
         """Have a place renewed for as long as it is held."""
         with self._lock:
-            self._held[me] = key
-            if self._keeper is None:
+            self._held[me] = _PREFIX + key
+            if self._keeper is None or not self._keeper.is_alive():
                 self._keeper = threading.Thread(target=self._renew, name="places", daemon=True)
                 self._keeper.start()
         self._holds_some.set()
 
     def _renew(self) -> None:
+        """Redis is asked even where it was silent a moment ago: a lease does not wait for it."""
+        assert self._redis is not None  # it has given the places
         while self._holds_some.wait():
             pause(RENEW_SECONDS)
             self._holds_some.clear()
-            for me, key in list(self._held.items()):
+            for me, key in tuple(self._held.items()):
                 self._holds_some.set()
-                self._ask(_KEEP_PLACE, (key,), [me, PLACE_SECONDS])
+                with suppress(RedisError, OSError):
+                    self._redis.eval(_KEEP_PLACE, 1, key, me, PLACE_SECONDS)
 
     def _ask(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Return what Redis says, or None where it is away, silent, or takes no writes."""

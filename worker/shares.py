@@ -1,8 +1,8 @@
 """Every account's share of a queue, so that a storm of one does not stand before another's single event.
 
 A queue is first come, first served. Of each account a few messages stand in it; what is beyond that waits in
-a list of the account's own, and each message that is received lets the next one in. So the accounts take
-turns, and each keeps the order of its own (ADR 0015). What is lost here, the sweep sends again.
+a list of the account's own, and whoever receives a message lets the next one in. So the accounts take turns,
+and what is new of each keeps its order (ADR 0015). What is lost here, the sweep sends again.
 """
 
 from collections.abc import Mapping
@@ -24,53 +24,54 @@ AGAIN_HEADER = "ticketwalk_again"
 #: Messages of one account that stand in a queue. A few keep its work going while the workers take turns; each
 #: is up to a hundred commands that another account waits for.
 PLACES = 4
-#: After this many seconds in which the queue was never empty a message is taken for lost, its place for free.
-PLACE_SECONDS = 30
 #: Messages of one account that wait for a place. A new one beyond that is dropped; the sweep finds its row.
 WAITING_LIMIT = 10_000
 #: The same of what the sweep sends again, in a list of its own. Without this bound, two beats hint at 200
 #: lanes a second where 100 tasks a second are done: after ten minutes of faults some 25 000 stale wake-ups
 #: stood before every fresh task (`make chaos`).
 AGAIN_LIMIT = 100
-#: What waits for longer, in seconds, while none is let in, has no workers. The sweep finds the rows.
+#: A list to which nothing comes and of which nothing is let in for so long, in seconds, is of no use.
 _WAITING_SECONDS = 3600
 
-#: KEYS: the queue; the messages of the account that stand there, by when they are taken for lost; those that
-#: wait; those that wait and were sent again; how many were let in. ARGV: how many may stand, seconds until
-#: they are lost, seconds that they may wait; the id of one that was received, or nothing; of one that comes,
-#: how many may wait where it goes, which of the keys that is, its id and the message. Returns how many wait
-#: that were sent again. Where nothing stands in the queue, nobody has a place. The push comes first, since a
-#: Redis that is full refuses only a script's first write. The two lists take turns: what was lost is the
-#: oldest work of the account, and a storm of new messages may not keep it out.
+#: KEYS: the queue; the messages of the account that stand there; those that wait; those that wait and were
+#: sent again; how many were let in. ARGV: how many may stand, seconds that they may wait; of one that comes,
+#: how many may wait where it goes, which of the keys that is, and the message. Returns how many wait that were
+#: sent again. A place is free as soon as its message is not in the queue, whatever became of it: whoever was
+#: killed with it holds nothing up. The push comes first, since a Redis that is full refuses only a script's
+#: first write. The two lists take turns: what was lost is the oldest work of the account, and a storm of new
+#: messages may not keep it out.
 _LET_IN = """
 local queue, standing = KEYS[1], KEYS[2]
-if ARGV[5] and redis.call('LLEN', KEYS[tonumber(ARGV[6])]) < 2 * ARGV[5] then
-    redis.call('RPUSH', KEYS[tonumber(ARGV[6])], ARGV[7], ARGV[8])
+if ARGV[3] and redis.call('LLEN', KEYS[tonumber(ARGV[4])]) < tonumber(ARGV[3]) then
+    redis.call('RPUSH', KEYS[tonumber(ARGV[4])], ARGV[5])
 end
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREM', standing, ARGV[4])
-redis.call('ZREMRANGEBYSCORE', standing, '-inf', now)
-if redis.call('LLEN', queue) == 0 then redis.call('DEL', standing) end
-for _ = 1, ARGV[1] - redis.call('ZCARD', standing) do
-    local list = 3 + redis.call('INCR', KEYS[5]) % 2
+local places = tonumber(ARGV[1])
+for _, message in ipairs(redis.call('SMEMBERS', standing)) do
+    if redis.call('LPOS', queue, message) then
+        places = places - 1
+    else
+        redis.call('SREM', standing, message)
+    end
+end
+for _ = 1, places do
+    local list = 3
+    if redis.call('EXISTS', KEYS[4]) == 1 then list = 3 + redis.call('INCR', KEYS[5]) % 2 end
     if redis.call('EXISTS', KEYS[list]) == 0 then list = 7 - list end
-    local id = redis.call('LPOP', KEYS[list])
-    if not id then break end
-    redis.call('ZADD', standing, now + ARGV[2], id)
-    redis.call('LPUSH', queue, redis.call('LPOP', KEYS[list]))
+    local message = redis.call('LPOP', KEYS[list])
+    if not message then break end
+    redis.call('SADD', standing, message)
+    redis.call('LPUSH', queue, message)
 end
-redis.call('EXPIRE', standing, ARGV[2])
-for place = 3, 5 do redis.call('EXPIRE', KEYS[place], ARGV[3]) end
-return redis.call('LLEN', KEYS[4]) / 2
+for place = 2, 5 do redis.call('EXPIRE', KEYS[place], ARGV[2]) end
+return redis.call('LLEN', KEYS[4])
 """
 _FRESH_LIST, _AGAIN_LIST = 3, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A message that asks for a place: its id, the message as kombu keeps it, whether it was sent before."""
+    """A message that asks for a place, as kombu keeps it in a queue; and whether it was sent before."""
 
-    id: str
     message: str
     again: bool = False
 
@@ -86,17 +87,17 @@ def share_in(headers: object) -> str | None:
     return share if isinstance(share, str) and ":" in share else None
 
 
-def let_in(redis: Any, share: str, *, received: str = "", coming: Coming | None = None) -> int:
+def let_in(redis: Any, share: str, coming: Coming | None = None) -> int:
     """Move what has a place now from an account's lists to its queue, in one step.
 
     Returns how many still wait that were sent again. kombu's own client will do as `redis`: it puts its
     prefix before the keys of EVALSHA, and leaves those of EVAL alone.
     """
     keys = _keys(share)
-    arguments: list[object] = [PLACES, PLACE_SECONDS, _WAITING_SECONDS, received]
+    arguments: list[object] = [PLACES, _WAITING_SECONDS]
     if coming is not None:
         where = (AGAIN_LIMIT, _AGAIN_LIST) if coming.again else (WAITING_LIMIT, _FRESH_LIST)
-        arguments += [*where, coming.id, coming.message]
+        arguments += [*where, coming.message]
     return int(redis.execute_command("EVAL", _LET_IN, len(keys), *keys, *arguments))
 
 
@@ -116,14 +117,14 @@ class Shares:
     def __init__(self, broker_url: str) -> None:
         self._redis = quick_client(broker_url)
 
-    def received(self, share: str, message_id: str) -> None:
-        """Give the place of a message back that a worker has received. What Redis does not hear runs out."""
+    def let_in(self, share: str) -> None:
+        """A worker has received a message of the account, so the next one has a place."""
         if self._redis is None:
             return
         try:
-            let_in(self._redis, share, received=message_id)
+            let_in(self._redis, share)
         except (RedisError, OSError) as error:
-            log.warning("place not given back", share=share, error=type(error).__name__)
+            log.warning("nobody let in", share=share, error=type(error).__name__)
 
     def room_again(self, share: str) -> int:
         """Return how many messages may be added that were sent before, as far as anybody knows.

@@ -123,18 +123,19 @@ def test_a_place_is_given_only_where_a_slot_is_near(pacer, connection):
 HOLD_A_PLACE = """
 import sys
 from worker import pace
-pace.PLACE_SECONDS = 1
+pace.PLACE_SECONDS, pace.RENEW_SECONDS = 4, 0.2
 with pace.SharedPacer(sys.argv[1]).place(sys.argv[2], 1):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_the_place_of_a_worker_that_was_killed_comes_free(home, pacer, connection):
+def test_the_place_of_a_worker_that_was_killed_comes_free(home, pacer, redis, connection):
     line = [sys.executable, "-c", HOLD_A_PLACE, home.redis_url, connection]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout
         assert worker.stdout.readline() == "held\n"
+        await_renewal(redis, connection)
         with pytest.raises(NoPlaceError), pacer.place(connection, 1):
             pytest.fail("it is taken")
         worker.kill()
@@ -146,18 +147,26 @@ def test_the_place_of_a_worker_that_was_killed_comes_free(home, pacer, connectio
 
 
 def test_a_place_is_kept_for_as_long_as_its_work_takes(pacer, redis, connection, monkeypatch):
-    monkeypatch.setattr(pace, "PLACE_SECONDS", 1)
+    monkeypatch.setattr(pace, "PLACE_SECONDS", 4)
     monkeypatch.setattr(pace, "RENEW_SECONDS", 0.2)
-    key = f"ticketwalk:pace:places:{connection}"
     with pacer.place(connection, 1):
-        [(_, first)] = redis.zrange(key, 0, -1, withscores=True)
-        deadline, pause = time.monotonic() + 20, threading.Event()
-        while redis.zrange(key, 0, -1, withscores=True)[0][1] < first + 2_000_000:
-            assert time.monotonic() < deadline, "it was not renewed"
-            pause.wait(0.05)
+        await_renewal(redis, connection)
         with pytest.raises(NoPlaceError), pacer.place(connection, 1):
-            pytest.fail("two lease times later it is still taken")
-    assert redis.zcard(key) == 0
+            pytest.fail("it is still taken")
+    assert redis.zcard(f"ticketwalk:pace:places:{connection}") == 0
+
+
+def await_renewal(redis: Redis, connection: str) -> None:
+    """Wait until the lease of the one place ends later than the first one would have, by more than itself."""
+    key = f"ticketwalk:pace:places:{connection}"
+
+    def ends() -> float:
+        return float(redis.zrange(key, 0, -1, withscores=True)[0][1])
+
+    first, deadline, pause = ends(), time.monotonic() + 30, threading.Event()
+    while ends() < first + 5_000_000:
+        assert time.monotonic() < deadline, "it was not renewed"
+        pause.wait(0.05)
 
 
 def entered(held: ExitStack, pacer: SharedPacer, connection: str) -> bool:
