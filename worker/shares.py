@@ -35,7 +35,7 @@ _WAITING_SECONDS = 3600
 
 #: KEYS: the queue; the messages of the account that stand there; those that wait; those that wait and were
 #: sent again; how many were let in. ARGV: how many may stand, seconds that they may wait; of one that comes,
-#: how many may wait where it goes, which of the keys that is, and the message. Returns how many wait that were
+#: how many may wait where it goes, which key that is, and the message. Returns how many wait that were
 #: sent again. A place is free as soon as its message is not in the queue, whatever became of it: whoever was
 #: killed with it holds nothing up. The push comes first, since a Redis that is full refuses only a script's
 #: first write. The two lists take turns: what was lost is the oldest work of the account, and a storm of new
