@@ -213,7 +213,7 @@ def does_nothing() -> dict[str, str]:
 
 def begin(app: Celery, share: str | None, **headers: object) -> object:
     """Run a task as a worker does that has received this message."""
-    task = app.task(base=WalkTask, name="test.task")(does_nothing)
+    task = app.task(base=WalkTask, name="test.task", shared=False)(does_nothing)
     task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share, **headers})
     return task()
 

@@ -46,7 +46,7 @@ def test_a_task_that_begins_takes_its_lanes_flag_away(flags: Wakes, home: Home):
     lane = str(uuid4())
     flags.claim([lane])
     app = Celery(broker=home.redis_url, set_as_current=False)
-    task = app.task(base=WalkTask, name="test.task")(does_nothing)
+    task = app.task(base=WalkTask, name="test.task", shared=False)(does_nothing)
     task.push_request(id=str(uuid4()), headers={LANE_HEADER: lane})
     task()
     assert flags.claim([lane]) == [True]
