@@ -24,6 +24,7 @@ from worker.shares import (
     SHARE_HEADER,
     WAITING_LIMIT,
     Shares,
+    share_in,
     share_of,
 )
 
@@ -202,19 +203,30 @@ def test_without_redis_nothing_is_held_up(broker):
     assert gone.room_again("commands:account") == AGAIN_LIMIT
 
 
-@pytest.mark.parametrize("headers", [{}, {SHARE_HEADER: None}, {SHARE_HEADER: 7}, {SHARE_HEADER: "none"}])
-def test_a_header_of_another_shape_names_no_share(app, headers):
-    assert begin(app, None, **headers) == {"outcome": "applied"}
+@pytest.mark.parametrize(
+    "headers", [None, {}, {SHARE_HEADER: None}, {SHARE_HEADER: 7}, {SHARE_HEADER: "none"}]
+)
+def test_a_header_of_another_shape_names_no_share(headers):
+    assert share_in(headers) is None
+
+
+def test_a_message_that_names_the_share_of_another_queue_goes_where_it_was_sent(client, app, queue):
+    share = share_of("stormy", f"other-{queue}")
+    for number in range(PLACES + 1):
+        app.send_task(
+            "step.record", kwargs={"command_id": number}, queue=queue, headers={SHARE_HEADER: share}
+        )
+    assert len(standing(client, queue)) == PLACES + 1
 
 
 def does_nothing() -> dict[str, str]:
     return {"outcome": "applied"}
 
 
-def begin(app: Celery, share: str | None, **headers: object) -> object:
+def begin(app: Celery, share: str) -> object:
     """Run a task as a worker does that has received this message."""
     task = app.task(base=WalkTask, name="test.task", shared=False)(does_nothing)
-    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share, **headers})
+    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share})
     return task()
 
 

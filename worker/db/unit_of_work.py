@@ -24,7 +24,7 @@ class Hint:
 
     `lane`: one waiting wake-up is enough for all that happens there. None: each is sent.
     `queue`: where it is sent instead of its task's own queue.
-    `repeats`: it was sent before, as far as anybody knows. A queue that is full is not filled up with it.
+    `repeats`: it was sent before, as far as anybody knows. Few of an account's wait (`worker/shares.py`).
     """
 
     task: str
