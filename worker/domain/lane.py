@@ -8,6 +8,10 @@ from enum import Enum, auto
 #: Commands applied in one turn (one transaction). Bounded, so that one busy ticket starves nobody; large,
 #: since 50 in one commit were measured at 25 times the rate of one per commit.
 TURN_LIMIT = 50
+#: The same by how often the head of the lane was claimed before: fewer each time, in the end one alone. A
+#: command that kills its worker then takes nobody with it; and fifty healthy ones whose worker was killed
+#: need not come through one by one, each in a claim and a turn of its own, while their ticket waits.
+TURN_LIMITS = (TURN_LIMIT, 10, 3, 1)
 #: Tries of a command that fails by itself before a person is asked: it holds its ticket for 15 s until then.
 MAX_FAILURES = 5
 #: Claims before a person is asked, those whose worker died included. A healthy command can be near by when a
@@ -36,28 +40,31 @@ class InSequence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the order needs to know of a pending command."""
+    """What the order needs to know of a pending command. `failed`: by itself, once at least."""
 
     command_id: int
     attempts: int
     next_attempt_at: datetime
+    failed: bool = False
 
 
-def turn_of(pending: Sequence[Pending], *, now: datetime) -> list[Pending]:
-    """Return the commands to apply now, from the head of the lane on.
+def turn_of(pending: Sequence[Pending], *, now: datetime, limit: int = TURN_LIMIT) -> list[Pending]:
+    """Return the commands to apply now, at most `limit` of them, from the head of the lane on.
 
     A command that failed and waits for its next attempt holds all behind it, and so does one that another
-    worker has just claimed. A command that was claimed
-    before and did not settle is taken alone: should it kill its worker again, it takes nobody with it.
+    worker has just claimed. One that failed by itself is taken alone; those whose worker died are taken in
+    ever smaller turns, and none in the turn of one that lost fewer workers.
     """
     turn: list[Pending] = []
     for command in pending:
-        if command.next_attempt_at > now:
+        if command.next_attempt_at > now or (turn and command.attempts > turn[0].attempts):
             break
-        if command.attempts > 0:
-            return turn or [command]
+        if command.failed:
+            turn = turn or [command]
+            break
         turn.append(command)
-    return turn
+    claims = turn[0].attempts if turn else 0
+    return turn[: min(limit, TURN_LIMITS[min(claims, len(TURN_LIMITS) - 1)])]
 
 
 def spent(commands: Iterable[Pending]) -> list[int]:

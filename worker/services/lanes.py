@@ -49,9 +49,9 @@ def drain(context: Context, lane: Lane, *, command_id: int | None = None) -> Tur
     return turn
 
 
-def take_turn(context: Context, lane: Lane) -> Turn:
+def take_turn(context: Context, lane: Lane, *, limit: int = TURN_LIMIT) -> Turn:
     """Apply the commands at the head of the lane. A failure of one is found by applying them one by one."""
-    claimed = _claim(context, lane)
+    claimed = _claim(context, lane, limit)
     if not claimed:
         return Turn()
     try:
@@ -61,7 +61,7 @@ def take_turn(context: Context, lane: Lane) -> Turn:
     except OperationalError as error:
         if isinstance(error.orig, QueryCanceled):  # what takes this long is the command's own doing
             return _find_culprit(context, lane, claimed, error)
-        _give_back(context, lane, claimed, spent_attempt=False)
+        _give_back(context, lane, claimed)
         raise TransientError(f"the database did not go through with it ({_plain(error)})") from error
     except Exception as error:  # noqa: BLE001 - whatever one command does, it may not take others with it
         return _find_culprit(context, lane, claimed, error)
@@ -70,14 +70,20 @@ def take_turn(context: Context, lane: Lane) -> Turn:
 
 def _find_culprit(context: Context, lane: Lane, claimed: Sequence[int], error: Exception) -> Turn:
     """Apply one by one what failed together; what failed alone is held, and parked in the end."""
-    if len(claimed) > 1:
-        _give_back(context, lane, claimed)
-        return take_turn(context, lane)
-    _hold_or_park(context, lane, claimed[0], error)
-    return Turn(more=True)
+    if len(claimed) == 1:
+        _hold_or_park(context, lane, claimed[0], error)
+        return Turn(more=True)
+    _give_back(context, lane, claimed)
+    settled = 0
+    for _ in claimed:
+        one = take_turn(context, lane, limit=1)
+        settled += one.settled
+        if not one.settled:
+            break
+    return Turn(settled=settled, more=_has_due(context, lane))
 
 
-def _claim(context: Context, lane: Lane) -> list[int]:
+def _claim(context: Context, lane: Lane, limit: int) -> list[int]:
     """Count an attempt on each command of the next turn, and park those that were claimed too often."""
     with context.uow.begin(lane.account_id, at=Commit.LANE_CLAIM) as tx:
         _lock(tx, lane)
@@ -86,7 +92,8 @@ def _claim(context: Context, lane: Lane) -> list[int]:
         lost = spent(command for command in pending if command.next_attempt_at <= tx.now)
         for command_id in lost:
             _park(tx, command_id, "its worker died or failed every time it was tried")
-        turn = turn_of([command for command in pending if command.command_id not in lost], now=tx.now)
+        left = [command for command in pending if command.command_id not in lost]
+        turn = turn_of(left, now=tx.now, limit=limit)
         claimed = [command.command_id for command in turn]
         if claimed:
             tx.session.execute(
@@ -98,14 +105,14 @@ def _claim(context: Context, lane: Lane) -> list[int]:
     return claimed
 
 
-def _give_back(context: Context, lane: Lane, claimed: Sequence[int], *, spent_attempt: bool = True) -> None:
-    """End the claim on commands: to apply them one by one, or because it was not their fault."""
+def _give_back(context: Context, lane: Lane, claimed: Sequence[int]) -> None:
+    """End the claim on commands as if it had not been: it was nobody's fault, or nobody knows yet whose."""
     with context.uow.begin(lane.account_id) as tx:
         _lock(tx, lane)
         tx.session.execute(
             update(CommandRow)
             .where(CommandRow.id.in_(claimed), CommandRow.state == CommandState.PENDING)
-            .values(next_attempt_at=tx.now, attempts=CommandRow.attempts - int(not spent_attempt))
+            .values(next_attempt_at=tx.now, attempts=CommandRow.attempts - 1)
             .execution_options(synchronize_session=False)
         )
 
@@ -117,7 +124,12 @@ def _lock(tx: Transaction, lane: Lane) -> None:
 
 def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
     """Return the head of the lane: what is next in order, after those whose wait for a gap is over."""
-    columns = (CommandRow.id, CommandRow.attempts, CommandRow.next_attempt_at)
+    columns = (
+        CommandRow.id,
+        CommandRow.attempts,
+        CommandRow.next_attempt_at,
+        CommandRow.reason.is_not(None),
+    )
     of_lane = select(*columns).where(
         CommandRow.ticket_id == lane.ticket_id, CommandRow.state == CommandState.PENDING
     )

@@ -173,7 +173,7 @@ def test_a_command_that_always_fails_is_parked_and_its_ticket_goes_on(world, mon
     breaks(world, monkeypatch, times=99)
     file_only(world, "step.withdraw", session=session)
     file_only(world, "step.record", session=session, **STEP)
-    for attempts in (2, 3, 4):
+    for attempts in (1, 2, 3, 4):
         drain(world.context, world.lane())
         assert states(world) == ["applied", "pending", "pending"]
         assert world.rows("SELECT attempts FROM command WHERE type = 'step.withdraw'") == [attempts]
@@ -243,6 +243,28 @@ def test_a_command_that_kills_its_worker_is_parked_after_twelve_claims(world):
     drain(world.context, world.lane())
     assert states(world) == ["applied", "parked", "applied"]
     assert "its worker died" in world.one("SELECT reason FROM command WHERE state = 'parked'")
+
+
+def test_commands_whose_worker_died_come_through_in_turns_and_not_one_by_one(world):
+    session = world.started("flow")
+    for _ in range(20):
+        file_only(world, "step.record", session=session, **STEP)
+    world.rows("UPDATE command SET attempts = 1 WHERE state = 'pending'")
+    assert [take_turn(world.context, world.lane()).settled for _ in range(3)] == [10, 10, 0]
+
+
+def test_what_failed_together_is_applied_one_by_one_up_to_the_one_at_fault(world, monkeypatch):
+    session = world.started("flow")
+    for command in ("record", "record", "withdraw", "record"):
+        file_only(world, f"step.{command}", session=session, **(STEP if command == "record" else {}))
+    breaks(world, monkeypatch, times=99)
+    assert take_turn(world.context, world.lane()).settled == 2
+    assert world.rows("SELECT state, attempts FROM command ORDER BY position")[1:] == [
+        ("applied", 1),
+        ("applied", 1),
+        ("pending", 1),
+        ("pending", 0),
+    ]
 
 
 def test_a_command_in_its_last_attempt_is_not_parked_under_its_worker(world):

@@ -7,6 +7,7 @@ import pytest
 from worker.domain.lane import InSequence, Pending, place_in_sequence, retry_at, spent, turn_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FAILED = True
 LATER = NOON + timedelta(microseconds=1)
 
 
@@ -17,14 +18,24 @@ LATER = NOON + timedelta(microseconds=1)
         ([(1, 0, NOON), (2, 0, NOON)], [1, 2]),
         ([(1, 0, LATER), (2, 0, NOON)], []),
         ([(1, 0, NOON), (2, 0, LATER), (3, 0, NOON)], [1]),
-        ([(1, 1, NOON), (2, 0, NOON)], [1]),
-        ([(1, 4, NOON), (2, 4, NOON)], [1]),
-        ([(1, 0, NOON), (2, 1, NOON), (3, 0, NOON)], [1]),
         ([(1, 2, LATER), (2, 0, NOON)], []),
+        ([(1, 1, NOON, FAILED), (2, 0, NOON)], [1]),
+        ([(1, 0, NOON), (2, 1, NOON, FAILED), (3, 0, NOON)], [1]),
+        ([(1, 1, NOON), (2, 1, NOON, FAILED), (3, 0, NOON)], [1]),
+        ([(1, 1, NOON), (2, 1, NOON), (3, 0, NOON)], [1, 2, 3]),
+        ([(1, 0, NOON), (2, 1, NOON), (3, 0, NOON)], [1]),
+        ([(1, 1, NOON), (2, 2, NOON)], [1]),
     ],
 )
-def test_a_turn_is_the_due_head_of_the_lane_and_what_failed_before_goes_alone(pending, turn):
+def test_a_turn_is_the_due_head_of_the_lane_and_what_failed_by_itself_goes_alone(pending, turn):
     assert [command.command_id for command in turn_of([Pending(*row) for row in pending], now=NOON)] == turn
+
+
+@pytest.mark.parametrize(("claims", "taken"), [(0, 50), (1, 10), (2, 3), (3, 1), (4, 1), (11, 1)])
+def test_a_turn_is_smaller_each_time_its_worker_died(claims, taken):
+    lane = [Pending(number, claims, NOON) for number in range(60)]
+    assert turn_of(lane, now=NOON) == lane[:taken]
+    assert turn_of(lane, now=NOON, limit=2) == lane[: min(2, taken)]
 
 
 def test_a_command_that_was_claimed_twelve_times_is_spent():
