@@ -2,7 +2,8 @@
 
 A flag says that a wake-up of a lane waits to be received, so a burst on one ticket costs few messages. The
 task that receives it takes the flag away before it reads, so what is committed after that gets a wake-up of
-its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it.
+its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it: what it sends
+again has flags of its own.
 """
 
 from collections.abc import Sequence

@@ -62,11 +62,19 @@ def hint_command(
 
 
 def hint_entry(
-    tx: Open, outbox_id: int, *, account_id: UUID, ticket: str, session_id: UUID, repeats: bool = False
+    tx: Open,
+    outbox_id: int,
+    *,
+    account_id: UUID,
+    ticket: str,
+    session_id: UUID,
+    wakes_lane: str | None = None,
+    repeats: bool = False,
 ) -> None:
     """Have an outbox entry sent."""
     tx.hint(
         "psa.push",
+        wakes_lane=wakes_lane,
         repeats=repeats,
         outbox_id=outbox_id,
         account_id=str(account_id),

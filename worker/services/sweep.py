@@ -8,6 +8,7 @@ turn, so that a storm of one account does not bury another account's single even
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import RowMapping, text
 
@@ -49,24 +50,25 @@ def _sweep_kind(tx: Across, kind: str) -> int:
 
 def _hint_delivery(tx: Across, row: RowMapping) -> None:
     carried = row["event_kind"] == EventKind.COMMAND
-    hint_delivery(
-        tx, row["id"], account_id=row["account_id"], ticket=row["ticket"], carried=carried, repeats=True
-    )
+    hint_delivery(tx, row["id"], carried=carried, **_again(row, "delivery"))
 
 
 def _hint_command(tx: Across, row: RowMapping) -> None:
-    hint_command(tx, row["id"], row["type"], account_id=row["account_id"], ticket=row["ticket"], repeats=True)
+    hint_command(tx, row["id"], row["type"], **_again(row, "command"))
 
 
 def _hint_entry(tx: Across, row: RowMapping) -> None:
-    hint_entry(
-        tx,
-        row["id"],
-        account_id=row["account_id"],
-        ticket=row["ticket"],
-        session_id=row["session_id"],
-        repeats=True,
-    )
+    hint_entry(tx, row["id"], session_id=row["session_id"], **_again(row, "entry"))
+
+
+def _again(row: RowMapping, kind: str) -> dict[str, Any]:
+    """A flag for the row: while its last repetition waits to be received, another would stand behind it."""
+    return {
+        "account_id": row["account_id"],
+        "ticket": row["ticket"],
+        "wakes_lane": f"again:{kind}:{row['id']}",
+        "repeats": True,
+    }
 
 
 _HINTS = {
