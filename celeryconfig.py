@@ -56,7 +56,8 @@ task_publish_retry_policy = {"max_retries": 1, "interval_start": 0, "interval_ma
 accept_content = ["json"]
 task_serializer = "json"
 result_serializer = "json"
-# Celery ends its worker over a malformed message, and again when it comes back.
+# Celery ends its worker over a malformed message, and again when it comes back; and in the end it looks for a
+# broker that is away every 30 s only.
 worker_consumer = "worker.broker:StrictConsumer"
 
 # Acknowledged after the work, so that a lost child's message comes again; work is safe to repeat.

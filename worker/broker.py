@@ -6,6 +6,7 @@ logged by what is wrong with it, never by what is in it, and is gone.
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import structlog
@@ -24,6 +25,9 @@ log = structlog.get_logger()
 
 #: Bytes. The largest message is notes by hand: 256 KiB of UTF-8, at most three times that as escaped JSON.
 MAX_BODY_BYTES = 1024 * 1024
+#: Seconds between two tries to reach a broker that is away. Celery's own pauses grow from 2 to 30 s, so that
+#: a worker would stay away for half a minute more after an outage of a few.
+RECONNECT_SECONDS = 1.0
 
 _Moment = Annotated[str, Field(max_length=64), AfterValidator(datetime.fromisoformat)]
 _Name = Annotated[str, Field(min_length=1, max_length=255)]
@@ -89,7 +93,19 @@ def _flaw_of_body(body: bytes) -> str | None:
 
 
 class StrictConsumer(Consumer):  # type: ignore[misc] # Celery is untyped
-    """A worker's consumer that refuses what is malformed before Celery reads it. Named in `celeryconfig`."""
+    """A worker's consumer that refuses what is malformed before Celery reads it, and is soon back after an
+    outage. Named in `celeryconfig`.
+    """
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Return the connection once the broker answers. Celery offers no setting for the pauses."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=RECONNECT_SECONDS,
+            interval_step=0,
+            interval_max=RECONNECT_SECONDS,
+        )
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
         """Return what is called with each message."""
