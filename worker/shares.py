@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from worker.errors import TicketwalkError
 from worker.redis_client import KEY_PREFIX, quick_client
 
 log = structlog.get_logger()
@@ -116,6 +117,17 @@ class Shares:
 
     def __init__(self, broker_url: str) -> None:
         self._redis = quick_client(broker_url)
+
+    def ensure_supported(self) -> None:
+        """Raise TicketwalkError where the server is too old for shares: nothing would ever be queued."""
+        if self._redis is None:
+            return
+        try:
+            self._redis.lpos(f"{KEY_PREFIX}waiting:", "")
+        except ResponseError as error:
+            raise TicketwalkError(
+                "older than Redis 6.0.6, or its user may not LPOS: no task is queued"
+            ) from error
 
     def let_in(self, share: str) -> None:
         """A worker has received a message of the account, so the next one has a place."""

@@ -11,11 +11,13 @@ import pytest
 import redis
 from celery import Celery
 from celery.worker.consumer import Consumer
+from redis.exceptions import ResponseError
 
 import celeryconfig
 from worker.base_task import WalkTask
 from worker.broker import StrictConsumer, use_strict_transport
 from worker.db.unit_of_work import Hint
+from worker.errors import TicketwalkError
 from worker.hints import CeleryPublisher
 from worker.runtime.home import Home
 from worker.shares import (
@@ -194,6 +196,17 @@ def test_a_message_that_no_task_begins_for_lets_the_next_one_in(client, app, pub
         else:
             getattr(consumer, refused)(b"", message, KeyError("unknown"))
     assert [command for _, command in standing(client, queue)] == [1, 2, 3, 4]
+
+
+def test_a_redis_that_is_too_old_is_told_to_who_asks(home):
+    asked = Shares(home.redis_url)
+    asked.ensure_supported()
+    refusal = ResponseError("unknown command 'LPOS'")
+    with (
+        patch.object(redis.Redis, "execute_command", side_effect=refusal),
+        pytest.raises(TicketwalkError, match=r"Redis 6\.0\.6"),
+    ):
+        asked.ensure_supported()
 
 
 @pytest.mark.parametrize("broker", ["redis+socket:///nowhere/redis.sock", "amqp://broker"])

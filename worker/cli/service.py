@@ -17,6 +17,7 @@ from worker.runtime.servers import hold_servers
 from worker.runtime.supervisor import Supervisor
 from worker.services.doctor import examine
 from worker.settings import load_settings
+from worker.shares import shares
 
 #: One receiver process takes what two cores give; each request holds a connection for one insert.
 RECEIVER_POOL_SIZE = 10
@@ -79,3 +80,4 @@ def receiver(
 def _ping_broker() -> None:
     with celery_app.connection_for_write(connect_timeout=2) as connection:
         connection.ensure_connection(max_retries=1, timeout=3)
+    shares(celery_app.conf.broker_url).ensure_supported()

@@ -103,6 +103,8 @@ def _tenants(context: Context) -> str:
 def _broker(ping_broker: Callable[[], None]) -> str:
     try:
         ping_broker()
+    except TicketwalkError:
+        raise
     except Exception as error:
         raise TicketwalkError(f"does not answer ({type(error).__name__})") from error
     return "answers"
