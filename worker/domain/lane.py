@@ -21,7 +21,7 @@ MAX_FAILURES = 5
 MAX_CLAIMS = 12
 #: How long a command waits for the earlier sequence numbers of its session (docs/standard-webhooks.md).
 SEQUENCE_WAIT = timedelta(seconds=30)
-#: Wait before a command that failed transiently holds its ticket no longer; doubled per attempt.
+#: Wait before a command that failed transiently holds its ticket no longer; doubled per failure.
 FIRST_RETRY = timedelta(seconds=1)
 #: How long the commands of a turn are left to the worker that claimed them. It covers the moment between
 #: claiming and locking the ticket; without it every other worker on the ticket would spend an attempt of
@@ -40,12 +40,15 @@ class InSequence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the order needs to know of a pending command. `failed`: by itself, once at least."""
+    """What the order needs to know of a pending command.
+
+    `attempts` counts its claims, those included whose worker died; `failures` how often it failed by itself.
+    """
 
     command_id: int
     attempts: int
     next_attempt_at: datetime
-    failed: bool = False
+    failures: int = 0
 
 
 def turn_of(pending: Sequence[Pending], *, now: datetime, limit: int = TURN_LIMIT) -> list[Pending]:
@@ -59,7 +62,7 @@ def turn_of(pending: Sequence[Pending], *, now: datetime, limit: int = TURN_LIMI
     for command in pending:
         if command.next_attempt_at > now or (turn and command.attempts > turn[0].attempts):
             break
-        if command.failed:
+        if command.failures > 0:
             turn = turn or [command]
             break
         turn.append(command)
@@ -72,9 +75,9 @@ def spent(commands: Iterable[Pending]) -> list[int]:
     return [command.command_id for command in commands if command.attempts >= MAX_CLAIMS]
 
 
-def retry_at(*, attempts: int, now: datetime) -> datetime:
-    """Return when a transient failure is tried again: after 1 s, 2 s, 4 s, 8 s. `attempts` includes it."""
-    return now + FIRST_RETRY * (1 << max(0, attempts - 1))
+def retry_at(*, failures: int, now: datetime) -> datetime:
+    """Return when a transient failure is tried again: after 1 s, 2 s, 4 s, 8 s. `failures` includes it."""
+    return now + FIRST_RETRY * (1 << max(0, failures - 1))
 
 
 def place_in_sequence(

@@ -128,7 +128,7 @@ def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
         CommandRow.id,
         CommandRow.attempts,
         CommandRow.next_attempt_at,
-        CommandRow.reason.is_not(None),
+        CommandRow.failures,
     )
     of_lane = select(*columns).where(
         CommandRow.ticket_id == lane.ticket_id, CommandRow.state == CommandState.PENDING
@@ -151,10 +151,11 @@ def _hold_or_park(context: Context, lane: Lane, command_id: int, error: Exceptio
         if command.state != CommandState.PENDING:
             return
         command.reason = reason
-        command.next_attempt_at = retry_at(attempts=command.attempts, now=tx.now)
-        if command.attempts >= MAX_FAILURES:
+        command.failures += 1
+        command.next_attempt_at = retry_at(failures=command.failures, now=tx.now)
+        if command.failures >= MAX_FAILURES:
             _park(tx, command_id, reason)
-    log.warning("command failed", command_id=command_id, reason=reason, attempts=command.attempts)
+    log.warning("command failed", command_id=command_id, reason=reason, failures=command.failures)
 
 
 def _park(tx: Transaction, command_id: int, reason: str) -> None:

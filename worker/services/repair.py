@@ -42,7 +42,8 @@ def replay_deliveries(context: Context, ids: Sequence[int], *, operator: str) ->
     def replay(tx: Transaction, row: DeliveryRow) -> bool:
         if row.state not in _REPLAYABLE_DELIVERIES:
             return False
-        row.state, row.attempts, row.next_attempt_at = DeliveryState.PENDING.value, 0, tx.now
+        row.state, row.next_attempt_at = DeliveryState.PENDING.value, tx.now
+        row.attempts = row.failures = 0
         hint_delivery(
             tx,
             row.id,
@@ -61,8 +62,8 @@ def replay_commands(context: Context, ids: Sequence[int], *, operator: str) -> l
     def replay(tx: Transaction, row: CommandRow) -> bool:
         if row.state not in _REPLAYABLE_COMMANDS:
             return False
-        row.state, row.attempts, row.next_attempt_at = CommandState.PENDING.value, 0, tx.now
-        row.settled_at = None
+        row.state, row.next_attempt_at, row.settled_at = CommandState.PENDING.value, tx.now, None
+        row.attempts = row.failures = 0
         hint_command(
             tx,
             row.id,

@@ -185,6 +185,15 @@ def test_a_command_that_always_fails_is_parked_and_its_ticket_goes_on(world, mon
     assert world.one("SELECT reason FROM command WHERE state = 'parked'") == "unexpected ZeroDivisionError"
 
 
+def test_workers_that_died_count_as_no_failure_of_a_command(world, monkeypatch):
+    session = world.started("flow")
+    file_only(world, "step.withdraw", session=session)
+    world.rows("UPDATE command SET attempts = 7 WHERE state = 'pending'")
+    breaks(world, monkeypatch, times=1)
+    drain(world.context, world.lane())
+    assert world.rows("SELECT state, attempts, failures FROM command")[1:] == [("pending", 8, 1)]
+
+
 def test_trouble_of_the_database_spends_no_attempt(world, monkeypatch):
     session = world.started("flow")
     file_only(world, "step.record", session=session, **STEP)

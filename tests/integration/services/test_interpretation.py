@@ -375,6 +375,17 @@ def test_being_told_to_wait_spends_no_attempt(world):
     assert 170 < world.one(wait) <= 180
 
 
+def test_workers_that_died_make_no_failure_wait_longer(world):
+    """Nine lost claims would make one failure wait for ten minutes: the PSA has failed once."""
+    delivery_id = world.ticket_changed()
+    world.rows("UPDATE delivery SET attempts = 9")
+    world.psa.next_calls("ticket", UnreachableError("no route"))
+    world.interpret(delivery_id)
+    wait = world.one("SELECT extract(epoch FROM next_attempt_at - now())::float FROM delivery")
+    assert 3 < wait <= 4
+    assert delivery(world, "attempts, failures") == (10, 1)
+
+
 def test_a_psa_that_never_answers_parks_the_delivery_in_the_end(world):
     delivery_id = world.ticket_changed()
     for _ in range(MAX_ATTEMPTS):

@@ -7,7 +7,7 @@ import pytest
 from worker.domain.lane import InSequence, Pending, place_in_sequence, retry_at, spent, turn_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FAILED = True
+FAILED = 1
 LATER = NOON + timedelta(microseconds=1)
 
 
@@ -42,9 +42,9 @@ def test_a_command_that_was_claimed_twelve_times_is_spent():
     assert spent([Pending(1, 11, NOON), Pending(2, 12, NOON), Pending(3, 13, NOON)]) == [2, 3]
 
 
-@pytest.mark.parametrize(("attempts", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8)])
-def test_the_wait_doubles_with_every_attempt(attempts, seconds):
-    assert retry_at(attempts=attempts, now=NOON) == NOON + timedelta(seconds=seconds)
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8)])
+def test_the_wait_doubles_with_every_failure(failures, seconds):
+    assert retry_at(failures=failures, now=NOON) == NOON + timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

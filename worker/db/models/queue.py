@@ -47,6 +47,7 @@ class DeliveryRow(Base):
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PENDING.value)
     reason: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[Now]
     received_at: Mapped[Now]
     interpreted_at: Mapped[datetime | None]
@@ -92,6 +93,7 @@ class CommandRow(Base):
     reason: Mapped[str | None]
     result: Mapped[dict[str, Any] | None]
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[Now]
     received_at: Mapped[Now]
     settled_at: Mapped[datetime | None]

@@ -212,11 +212,12 @@ def _again_later(context: Context, claim: Claim, error: CallError) -> None:
     """The PSA could not be asked: the lane waits. Being told to wait spends no attempt."""
     with context.uow.begin(claim.connection.account_id) as tx:
         for row in claims.still_pending(tx, claim):
-            throttled = isinstance(error, ThrottledError)
-            wait: timedelta = (
-                error.retry_after if isinstance(error, ThrottledError) else backoff(row.attempts)
-            )
-            row.attempts -= int(throttled)
+            if isinstance(error, ThrottledError):
+                row.attempts -= 1
+                wait: timedelta = error.retry_after
+            else:
+                row.failures += 1
+                wait = backoff(row.failures)
             row.reason = str(error)
             row.next_attempt_at = tx.now + wait
             if row.attempts >= MAX_ATTEMPTS:
