@@ -16,7 +16,7 @@ def check(findings: Findings, tables: Tables, played: Played, connection: str) -
         if played.plan.way is Way.STANDARD:
             _check_delivery(findings, tables, connection, event, where)
         commands = tables.commands.get(command_key(tables, played, connection, event), ())
-        if not commands:
+        if not commands and not _went_straight_to_its_draft(played.acknowledged[event.key]):
             findings.add(Kind.LOST, f"{where} was acknowledged and is no command")
         for again in commands[1:]:
             findings.add(Kind.DOUBLED, f"{where} is a second command, {again.state}")
@@ -30,6 +30,11 @@ def command_key(tables: Tables, played: Played, connection: str, event: Event) -
     if played.plan.way is Way.STANDARD:
         return f"standard:{tables.connections[connection]}:{event.key}"
     return f"hand:{event.key}"
+
+
+def _went_straight_to_its_draft(sent: Event) -> bool:
+    """Such a save is no command; that it was stored and what the walk's notes are is looked at elsewhere."""
+    return sent.names_session and sent.fate is Fate.SAVED
 
 
 def _check_delivery(findings: Findings, tables: Tables, connection: str, event: Event, where: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from tests.chaos import check_events, check_summaries, check_walks
 from tests.chaos.findings import Findings, Kind
 from tests.chaos.plan import Way
+from tests.chaos.programs import NOT_IN_TIME
 from tests.chaos.servers import Servers, open_work
 from tests.chaos.tables import read_tables
 from tests.chaos.tally import Played, Tally
@@ -40,6 +41,9 @@ def judge(world: World, tally: Tally) -> Findings:
     _check_callbacks(findings, world, tables.deliveries)
     _check_open(findings, world.servers)
     _check_parked(findings, world.servers)
+    for ending in world.fleet.ended:
+        if NOT_IN_TIME in ending:
+            findings.add(Kind.OTHER, f"{ending}: a stop is not bounded")
     return findings
 
 
@@ -67,9 +71,12 @@ def _check_parked(findings: Findings, servers: Servers) -> None:
         for row_id, reason in servers.rows(f"SELECT id, reason FROM {table} WHERE state = 'parked'"):  # noqa: S608 - a fixed name
             findings.add(Kind.PARKED, f"{table} {row_id} is parked: {reason}")
     for table in ("delivery", "command"):
-        query = f"SELECT id FROM {table} WHERE state = 'refused' AND coalesce(reason, '') = ''"  # noqa: S608 - a fixed name
-        for [row_id] in servers.rows(query):
-            findings.add(Kind.OTHER, f"{table} {row_id} is refused without a reason")
+        query = (
+            f"SELECT id, state FROM {table} "  # noqa: S608 - a fixed name
+            "WHERE state IN ('refused', 'ignored') AND coalesce(reason, '') = ''"
+        )
+        for row_id, state in servers.rows(query):
+            findings.add(Kind.OTHER, f"{table} {row_id} is {state} without a reason")
 
 
 def whatever_is_open(servers: Servers) -> Sequence[str]:

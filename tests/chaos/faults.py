@@ -28,6 +28,12 @@ def _signal(program: str, number: signal.Signals, world: World, _: Random) -> bo
     return world.fleet.programs[program].signal(number)
 
 
+def _signal_beats(number: signal.Signals, world: World, _: Random) -> bool:
+    """Both: nothing sweeps until one is back."""
+    signalled = [world.fleet.programs[name].signal(number) for name in ("beat-1", "beat-2")]
+    return all(signalled)
+
+
 def _kill_child(world: World, _: Random) -> bool:
     return world.fleet.programs["commands"].kill_child()
 
@@ -108,7 +114,8 @@ KILLS: Mapping[str, Fault] = {
     "kill -9 pool child": Fault(8, _kill_child),
     "kill -9 psa worker": Fault(4, partial(_signal, "psa", signal.SIGKILL)),
     "kill -9 receiver": Fault(4, partial(_signal, "receiver", signal.SIGKILL)),
-    "kill -9 beat": Fault(2, partial(_signal, "beat-1", signal.SIGKILL)),
+    "kill -9 beat": Fault(1, partial(_signal, "beat-1", signal.SIGKILL)),
+    "kill -9 both beats": Fault(1, partial(_signal_beats, signal.SIGKILL)),
 }
 PSA_FAULTS: Mapping[str, Fault] = {
     "psa: answer lost after it was stored": Fault(4, partial(_connectwise, kind="lost_answer")),
@@ -135,8 +142,12 @@ STOPS: Mapping[str, Fault] = {
     "SIGTERM threads worker": Fault(2, partial(_signal, "threads", signal.SIGTERM)),
     "SIGTERM psa worker": Fault(2, partial(_signal, "psa", signal.SIGTERM)),
     "SIGTERM receiver": Fault(2, partial(_signal, "receiver", signal.SIGTERM)),
+    "SIGTERM beat": Fault(1, partial(_signal, "beat-1", signal.SIGTERM)),
     "SIGQUIT commands worker": Fault(3, partial(_signal, "commands", signal.SIGQUIT)),
     "SIGQUIT threads worker": Fault(2, partial(_signal, "threads", signal.SIGQUIT)),
+    "SIGQUIT psa worker": Fault(1, partial(_signal, "psa", signal.SIGQUIT)),
+    "SIGQUIT receiver": Fault(1, partial(_signal, "receiver", signal.SIGQUIT)),
+    "SIGQUIT beat": Fault(1, partial(_signal, "beat-1", signal.SIGQUIT)),
 }
 SERVER_FAULTS: Mapping[str, Fault] = {
     "redis killed": Fault(4, partial(_redis_killed, lose_data=False)),
@@ -154,4 +165,4 @@ SERVER_FAULTS: Mapping[str, Fault] = {
 }
 ALL: Mapping[str, Fault] = {**KILLS, **PSA_FAULTS, **STOPS, **SERVER_FAULTS}
 #: What ends a walk's push in the middle is known only a lease (120 s) later; a short run leaves it out.
-SLOW_TO_HEAL = frozenset({"kill -9 psa worker"})
+SLOW_TO_HEAL = frozenset({"kill -9 psa worker", "SIGQUIT psa worker"})

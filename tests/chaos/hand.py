@@ -65,6 +65,15 @@ class HandSender:
             lambda: bool(self.rows("SELECT 1 FROM command WHERE key = %(key)s", key=key)), seconds
         )
 
+    def session_of(self, ticket: str) -> str | None:
+        """Return the session of a ticket's walk, where it has started and the tables can be looked at."""
+        found = self.rows(
+            "SELECT s.id::text FROM l1_walk_session s JOIN ticket t ON t.id = s.ticket_id "
+            "WHERE t.external_id = %(ticket)s",
+            ticket=ticket,
+        )
+        return found[0][0] if found else None
+
     def wait_for(self, look: Callable[[], bool], seconds: float) -> bool:
         """Return whether it came true in time."""
         deadline = time.monotonic() + seconds

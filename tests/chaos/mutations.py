@@ -79,7 +79,12 @@ MUTATIONS: Mapping[str, Mutation] = {
                 "worker/services/walks/notes.py",
                 "    ensure_newer(revision=revision, current=draft.revision)\n",
                 "",
-            )
+            ),
+            Edit(
+                "worker/services/notes/saving.py",
+                "    if save.revision <= draft.revision:\n        return None\n",
+                "",
+            ),
         ],
         _KILLS,
     ),

@@ -6,7 +6,7 @@ from the plan alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 from random import Random
 from typing import Any
@@ -36,6 +36,10 @@ RULES = {
 }
 #: Times one event is sent: mostly once, sometimes ten times.
 COPIES = (1, 1, 1, 1, 1, 2, 2, 3, 5, 10)
+#: What addresses a ticket.
+ADDRESS = ("ticket_id", "ticket_kind")
+#: Saves that name their session where they can: most, as a tool does that has it.
+BY_SESSION = 0.7
 
 
 class Way(StrEnum):
@@ -60,13 +64,27 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happens. `key` is the webhook's id, or the key of a task called by hand."""
+    """One thing that happens. `key` is the webhook's id, or the key of a task called by hand.
+
+    `by_session`: it names the walk's session instead of the ticket, if the session is known when it is sent.
+    """
 
     key: str
     type: str
     data: Mapping[str, Any]
     fate: Fate = Fate.APPLIED
     copies: int = 1
+    by_session: bool = False
+
+    def of_session(self, session_id: str) -> "Event":
+        """Return the same event, addressed to a session. A save goes straight to its draft then."""
+        rest = {name: value for name, value in self.data.items() if name not in ADDRESS}
+        return replace(self, data={**rest, "session_id": session_id})
+
+    @property
+    def names_session(self) -> bool:
+        """Whether it is addressed to a session."""
+        return "session_id" in self.data
 
 
 @dataclass(frozen=True)
@@ -129,11 +147,13 @@ class _Draft:
     def save(self) -> Event:
         self.revision += 1
         self.notes = [{"text": f"{self.ticket} revision {self.revision}", "revision": self.revision}]
-        return self.event("notes.save", Fate.SAVED, notes=self.notes, revision=self.revision)
+        save = self.event("notes.save", Fate.SAVED, notes=self.notes, revision=self.revision)
+        return replace(save, by_session=self.random.random() < BY_SESSION)
 
     def late_save(self) -> Event:
         late = {"notes": [{"text": "too late"}], "revision": self.revision + 100}
-        return self.event("notes.save", Fate.REFUSED, **late)
+        save = self.event("notes.save", Fate.REFUSED, **late)
+        return replace(save, by_session=self.random.random() < BY_SESSION)
 
     def close(self, status: str, *, numbered: bool = True) -> Event:
         number = self.numbered() if numbered else {}

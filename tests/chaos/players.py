@@ -127,8 +127,17 @@ class Players:
                 for event in events:
                     self._senders.hand.call(played, event, self._senders.hand_connection)
             else:
-                self._send(played, events, shuffled)
+                self._send(played, self._addressed(played, events), shuffled)
         played.complete = not self._gave_up.is_set()
+
+    def _addressed(self, played: Played, events: Sequence[Event]) -> Sequence[Event]:
+        """Have those name the walk's session that would, where it has started; every copy says the same."""
+        if not any(event.by_session for event in events):
+            return events
+        session_id = self._senders.hand.session_of(played.external_id)
+        if session_id is None:
+            return events
+        return [event.of_session(session_id) if event.by_session else event for event in events]
 
     def _send(self, played: Played, events: Sequence[Event], random: Random) -> None:
         """Send a round: every copy of every event, in any order, all at the same time."""

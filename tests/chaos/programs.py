@@ -18,6 +18,8 @@ import psutil
 LOOK_SECONDS = 0.05
 #: A program that was asked to stop and has not, after so many seconds, is killed and counted.
 STOP_SECONDS = 60.0
+#: How such an end is told.
+NOT_IN_TIME = "not within"
 
 
 @dataclass
@@ -126,7 +128,7 @@ class Fleet:
             program.end_group()
             program.start()
         elif program.is_late():
-            self.ended[f"{program.name} not within {STOP_SECONDS:g} s of being asked"] += 1
+            self.ended[f"{program.name} {NOT_IN_TIME} {STOP_SECONDS:g} s of being asked"] += 1
             program.end_group()
 
 
