@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import structlog
 from celery import Celery
@@ -20,6 +21,9 @@ log = structlog.get_logger()
 BACKLOG = 10_000
 #: Hints sent together; their lanes are looked up in one round trip.
 BATCH = 100
+#: Hints whose lanes are flagged together, just before they are sent: a publisher that dies in between leaves
+#: flags without a message, and the sweep waits for these to run out.
+FLAGGED_AT_ONCE = 20
 
 
 class CeleryPublisher:
@@ -33,33 +37,43 @@ class CeleryPublisher:
 
         What repeats is left out where enough waits.
         """
-        try:
-            for hint in self._not_too_many(self._wanted(hints)):
-                self._send(hint)
-                reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
+        room = self._room_of_what_repeats(hints)
+        for start in range(0, len(hints), FLAGGED_AT_ONCE):
+            wanted = deque(self._wanted(hints[start : start + FLAGGED_AT_ONCE]))
+            try:
+                while wanted:
+                    if self._has_room(wanted[0], room):
+                        self._send(wanted[0])
+                        reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
+                    wanted.popleft()
+            except (OperationalError, RedisError, OSError) as error:
+                log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
+                self._wakes.give_back([hint.lane for hint in wanted if hint.lane is not None])
+                return
+
+    def _room_of_what_repeats(self, hints: Sequence[Hint]) -> dict[str, int]:
+        """Return how many of what repeats each share takes.
+
+        Asked even if no hint will be sent: it lets in what waits for a place, which nothing else may do where
+        a worker died with all that stood in the queue.
+        """
+        shares_of = dict.fromkeys(self._share(hint) for hint in hints if hint.repeats)
+        return {share: self._shares.room_again(share) for share in shares_of if share is not None}
 
     def _wanted(self, hints: Sequence[Hint]) -> list[Hint]:
         lanes = [hint.lane for hint in hints if hint.lane is not None]
         claimed = iter(self._wakes.claim(lanes))
         return [hint for hint in hints if hint.lane is None or next(claimed)]
 
-    def _not_too_many(self, hints: Sequence[Hint]) -> Iterator[Hint]:
-        """Of what repeats, each share takes only so many. A lane that is left out may be waked again."""
-        room: dict[str, int] = {}
-        for hint in hints:
-            share = self._share(hint)
-            if not hint.repeats or share is None:
-                yield hint
-                continue
-            if share not in room:
-                room[share] = self._shares.room_again(share)
-            if room[share] > 0:
-                room[share] -= 1
-                yield hint
-            elif hint.lane is not None:
-                self._wakes.received(hint.lane)
+    def _has_room(self, hint: Hint, room: dict[str, int]) -> bool:
+        """Return whether a hint may be sent. A lane whose hint may not can be waked again."""
+        share = self._share(hint) if hint.repeats else None
+        if share is None:
+            return True
+        room[share] -= 1
+        if room[share] < 0 and hint.lane is not None:
+            self._wakes.give_back([hint.lane])
+        return room[share] >= 0
 
     def _send(self, hint: Hint) -> None:
         """Nobody reads the result of a hint: the row says what became of it."""

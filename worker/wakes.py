@@ -16,7 +16,8 @@ from worker.redis_client import KEY_PREFIX, quick_client
 
 #: The header that says which lane a message wakes.
 LANE_HEADER = "ticketwalk_lane"
-#: After this many seconds a flag's message is taken for lost. The sweep is far earlier (2 s).
+#: After this many seconds a flag's message is taken for lost. The sweep is far earlier (2 s), unless it was
+#: the sweep's own message that was lost.
 FLAG_SECONDS = 10
 _PREFIX = f"{KEY_PREFIX}wake:"
 
@@ -41,10 +42,14 @@ class Wakes:
 
     def received(self, lane: str) -> None:
         """Take the flag away: what changes from now on is waked anew. What Redis does not take runs out."""
-        if self._redis is None:
+        self.give_back([lane])
+
+    def give_back(self, lanes: Sequence[str]) -> None:
+        """Take flags away whose wake-ups were not sent, in one round trip."""
+        if self._redis is None or not lanes:
             return
         with suppress(RedisError, OSError):
-            self._redis.delete(_PREFIX + lane)
+            self._redis.delete(*(_PREFIX + lane for lane in lanes))
 
 
 @cache

@@ -29,6 +29,7 @@ from worker.shares import (
     share_in,
     share_of,
 )
+from worker.wakes import LANE_HEADER
 
 
 @pytest.fixture
@@ -95,10 +96,35 @@ def test_a_place_is_free_as_soon_as_its_message_has_left_the_queue(client, publi
 
 def test_the_sweep_lets_in_what_waits_though_it_may_add_nothing(client, publisher, queue):
     publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
-    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
+    publisher.publish([again(queue, "stormy", AGAIN_LIMIT + number) for number in range(PLACES)])
     client.delete(f"ticketwalk:{queue}")
     publisher.publish([again(queue, "stormy", 1_000)])
     assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
+
+
+def test_the_sweep_lets_in_what_waits_though_all_of_it_is_flagged(client, publisher, queue):
+    """A worker died with what stood in the queue; the rest waits, so the sweep sends none of it again."""
+    rows = [again(queue, "stormy", number) for number in range(2 * PLACES)]
+    publisher.publish(rows)
+    client.delete(f"ticketwalk:{queue}")
+    publisher.publish(rows[PLACES:])
+    assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
+
+
+def test_what_waits_is_not_sent_again_until_it_is_received(client, app, publisher, queue):
+    row = again(queue, "stormy", 7)
+    assert [sends(client, publisher, row) for _ in "12"] == [1, 0]
+    client.delete(f"ticketwalk:{queue}")
+    begin(app, share_of("stormy", queue), lane=row.lane)
+    assert sends(client, publisher, row) == 1
+
+
+def test_flags_of_what_the_broker_did_not_take_are_given_back(client, publisher, queue):
+    rows = [again(queue, "stormy", number) for number in range(4)]
+    with patch.object(publisher, "_send", side_effect=[None, OSError("gone")]):
+        publisher.publish(rows)
+    flags = [client.exists(f"ticketwalk:wake:{row.lane}") for row in rows]
+    assert flags == [1, 0, 0, 0]
 
 
 def test_what_is_sent_again_takes_turns_with_what_is_new(client, app, publisher, queue):
@@ -130,7 +156,7 @@ def test_a_message_by_hand_has_no_share(client, app, queue):
 @pytest.mark.parametrize(("account", "sent"), [("other", 1), ("stormy", 0)])
 def test_a_repeated_hint_is_sent_unless_enough_of_its_account_wait(client, publisher, queue, account, sent):
     publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
-    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
+    publisher.publish([again(queue, "stormy", AGAIN_LIMIT + number) for number in range(PLACES)])
     assert sends(client, publisher, again(queue, account, 1_000)) == sent
 
 
@@ -160,7 +186,7 @@ def test_an_account_is_asked_about_once_however_many_hints_are_repeated(publishe
 
 def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher, queue):
     publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
-    publisher.publish([again(queue, "stormy", number) for number in range(PLACES)])
+    publisher.publish([again(queue, "stormy", AGAIN_LIMIT + number) for number in range(PLACES)])
     of_lane = replace(again(queue, "stormy", 1_000), lane=f"lane-{queue}")
     assert sends(client, publisher, of_lane) == 0
     client.delete(f"ticketwalk:again:{share_of('stormy', queue)}")
@@ -236,10 +262,10 @@ def does_nothing() -> dict[str, str]:
     return {"outcome": "applied"}
 
 
-def begin(app: Celery, share: str) -> object:
+def begin(app: Celery, share: str, lane: str | None = None) -> object:
     """Run a task as a worker does that has received this message."""
     task = app.task(base=WalkTask, name="test.task", shared=False)(does_nothing)
-    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share})
+    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share, LANE_HEADER: lane})
     return task()
 
 
@@ -262,7 +288,7 @@ def hint(queue: str, account: str, number: int) -> Hint:
 
 
 def again(queue: str, account: str, number: int) -> Hint:
-    return replace(hint(queue, account, number), repeats=True)
+    return replace(hint(queue, account, number), repeats=True, lane=f"again:{queue}:{number}")
 
 
 def waiting(queue: str, account: str) -> str:
