@@ -11,7 +11,7 @@ from tests.integration.stored_ticket import DeathError, Trap
 from tests.integration.walking import Walking
 from worker import crash_points
 from worker.crash_points import CrashPoint
-from worker.domain.lane import MAX_CLAIMS, SEQUENCE_WAIT
+from worker.domain.lane import MAX_LOST, SEQUENCE_WAIT
 from worker.domain.words import CommandType
 from worker.services import settling
 from worker.services.carrying import command_by_hand
@@ -66,7 +66,7 @@ def test_a_command_that_kills_its_worker_each_time_is_parked_and_its_ticket_goes
     for node in ("link", "ping"):
         address = {"session": session, "node_id": node, "answer": "yes"}
         file_request(world.context, command_by_hand(CommandType.RECORD_STEP, address, default_key=node))
-    for _ in range(MAX_CLAIMS):
+    for _ in range(MAX_LOST):
         trap.point = CrashPoint.LANE_BEFORE_COMMIT
         with pytest.raises(DeathError):
             world.apply()

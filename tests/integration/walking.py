@@ -17,7 +17,7 @@ from integrations.errors import AmbiguousError
 from tests.integration.stored_ticket import StoredTicket, Trap
 from tests.integration.walk_model import ANSWERS, CLOSINGS, STARTS, Given, Ticket
 from worker.crash_points import CrashPoint
-from worker.domain.lane import MAX_CLAIMS
+from worker.domain.lane import MAX_LOST
 from worker.domain.words import CommandType
 from worker.errors import Refusal
 from worker.services.carrying import carry_out, command_by_hand, save_by_hand
@@ -185,7 +185,7 @@ class Walking(RuleBasedStateMachine):
         if not only_due and not (died and point is CrashPoint.FLUSH_BEFORE_COMMIT):
             walk.flush()
 
-    @precondition(lambda self: self.model.given and self.deaths < MAX_CLAIMS - 1)
+    @precondition(lambda self: self.model.given and self.deaths < MAX_LOST - 1)
     @rule(point=st.sampled_from(LANE_POINTS))
     def a_worker_dies_over_a_turn(self, point: CrashPoint) -> None:
         self.deaths += self.ticket.dies(point, self.drain)

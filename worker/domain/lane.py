@@ -14,18 +14,18 @@ TURN_LIMIT = 50
 TURN_LIMITS = (TURN_LIMIT, 10, 3, 1)
 #: Tries of a command that fails by itself before a person is asked: it holds its ticket for 15 s until then.
 MAX_FAILURES = 5
-#: Claims before a person is asked, those whose worker died included. A healthy command can be near by when a
-#: worker is killed: of 1 000 kill -9 as fast as workers came back, five claims parked two healthy commands,
+#: Claims that come to nothing before a person is asked. A healthy command can be near by when a worker is
+#: killed: of 1 000 kill -9 as fast as workers came back, five claims parked two healthy commands,
 #: eight parked one (three in ten of those that had lost a worker lost the next one too). A command that does
 #: kill its worker holds its own ticket only, for twelve leases.
-MAX_CLAIMS = 12
+MAX_LOST = 12
 #: How long a command waits for the earlier sequence numbers of its session (docs/standard-webhooks.md).
 SEQUENCE_WAIT = timedelta(seconds=30)
 #: Wait before a command that failed transiently holds its ticket no longer; doubled per failure.
 FIRST_RETRY = timedelta(seconds=1)
 #: How long the commands of a turn are left to the worker that claimed them. It covers the moment between
 #: claiming and locking the ticket; without it every other worker on the ticket would spend an attempt of
-#: theirs in that moment, and six at once would park a healthy command. A killed worker costs this much.
+#: theirs in that moment, and a dozen at once would park a healthy command. A killed worker costs this much.
 CLAIM_LEASE = timedelta(seconds=3)
 
 
@@ -42,11 +42,12 @@ class InSequence(Enum):
 class Pending:
     """What the order needs to know of a pending command.
 
-    `attempts` counts its claims, those included whose worker died; `failures` how often it failed by itself.
+    `lost` counts its claims that came to nothing, as when a worker dies; `failures` how often it failed by
+    itself.
     """
 
     command_id: int
-    attempts: int
+    lost: int
     next_attempt_at: datetime
     failures: int = 0
 
@@ -60,19 +61,28 @@ def turn_of(pending: Sequence[Pending], *, now: datetime, limit: int = TURN_LIMI
     """
     turn: list[Pending] = []
     for command in pending:
-        if command.next_attempt_at > now or (turn and command.attempts > turn[0].attempts):
+        if command.next_attempt_at > now or (turn and command.lost > turn[0].lost):
             break
         if command.failures > 0:
             turn = turn or [command]
             break
         turn.append(command)
-    claims = turn[0].attempts if turn else 0
-    return turn[: min(limit, TURN_LIMITS[min(claims, len(TURN_LIMITS) - 1)])]
+    return turn[: limit_of(turn[0], limit)] if turn else []
+
+
+def limit_of(head: Pending, limit: int = TURN_LIMIT) -> int:
+    """Return how many commands may settle in a turn that begins with this one.
+
+    Those included that waited for its sequence number and are not claimed with it.
+    """
+    if head.failures > 0:
+        return 1
+    return min(limit, TURN_LIMITS[min(head.lost, len(TURN_LIMITS) - 1)])
 
 
 def spent(commands: Iterable[Pending]) -> list[int]:
-    """Return the ids of those that were claimed too often."""
-    return [command.command_id for command in commands if command.attempts >= MAX_CLAIMS]
+    """Return the ids of those that lost too many workers."""
+    return [command.command_id for command in commands if command.lost >= MAX_LOST]
 
 
 def retry_at(*, failures: int, now: datetime) -> datetime:

@@ -10,14 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from psycopg.errors import QueryCanceled
-from sqlalchemy import select, update
+from psycopg.errors import ProgramLimitExceeded, QueryCanceled
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from worker.crash_points import Commit
 from worker.db.models import CommandRow, TicketRow
 from worker.db.unit_of_work import Transaction
-from worker.domain.lane import CLAIM_LEASE, MAX_FAILURES, TURN_LIMIT, Pending, retry_at, spent, turn_of
+from worker.domain.lane import (
+    CLAIM_LEASE,
+    MAX_FAILURES,
+    TURN_LIMIT,
+    Pending,
+    limit_of,
+    retry_at,
+    spent,
+    turn_of,
+)
 from worker.domain.words import CommandState
 from worker.errors import StoreUnavailableError, TransientError
 from worker.services.context import Context
@@ -30,16 +39,31 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn did. `more` is true where the lane has commands that are due."""
+    """What one turn did. `more` is true where the lane has commands that are due.
+
+    `claimed` of none: nothing was due, or another worker has it. `failed`: the one command that was tried
+    alone.
+    """
 
     settled: int = 0
     more: bool = False
+    claimed: int = 0
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The commands that this worker has, in order, and how many may settle with what they release."""
+
+    command_ids: Sequence[int]
+    limit: int
 
 
 def drain(context: Context, lane: Lane, *, command_id: int | None = None) -> Turn:
     """Take turns until `command_id` has settled or a full turn is spent; then hint for the rest.
 
-    At most two turns: a busy ticket hands itself on, so that it starves nobody.
+    At most two turns, and where one fails its commands one by one: a busy ticket hands itself on, so that it
+    starves nobody.
     """
     turn = take_turn(context, lane)
     if turn.more and command_id is not None and _is_pending(context, lane, command_id):
@@ -51,39 +75,48 @@ def drain(context: Context, lane: Lane, *, command_id: int | None = None) -> Tur
 
 def take_turn(context: Context, lane: Lane, *, limit: int = TURN_LIMIT) -> Turn:
     """Apply the commands at the head of the lane. A failure of one is found by applying them one by one."""
-    claimed = _claim(context, lane, limit)
-    if not claimed:
+    claim = _claim(context, lane, limit)
+    if claim is None:
         return Turn()
+    tried: list[int] = []
     try:
-        settled = settle_turn(context, lane, claimed)
+        settled = settle_turn(context, lane, claim.command_ids, limit=claim.limit, tried=tried)
     except StoreUnavailableError:
         raise
     except OperationalError as error:
-        if isinstance(error.orig, QueryCanceled):  # what takes this long is the command's own doing
-            return _find_culprit(context, lane, claimed, error)
-        _give_back(context, lane, claimed)
+        if isinstance(error.orig, _OF_THE_COMMAND):
+            return _find_culprit(context, lane, claim, tried, error)
+        _give_back(context, lane, claim.command_ids)
         raise TransientError(f"the database did not go through with it ({_plain(error)})") from error
     except Exception as error:  # noqa: BLE001 - whatever one command does, it may not take others with it
-        return _find_culprit(context, lane, claimed, error)
-    return Turn(settled=settled, more=len(claimed) >= TURN_LIMIT or _has_due(context, lane))
+        return _find_culprit(context, lane, claim, tried, error)
+    taken = len(claim.command_ids)
+    return Turn(settled=settled, more=taken >= claim.limit or _has_due(context, lane), claimed=taken)
 
 
-def _find_culprit(context: Context, lane: Lane, claimed: Sequence[int], error: Exception) -> Turn:
+#: psycopg takes these for trouble of the database: what takes too long, or grows too large, is the command's
+#: own doing.
+_OF_THE_COMMAND = (QueryCanceled, ProgramLimitExceeded)
+
+
+def _find_culprit(
+    context: Context, lane: Lane, claim: _Claim, tried: Sequence[int], error: Exception
+) -> Turn:
     """Apply one by one what failed together; what failed alone is held, and parked in the end."""
-    if len(claimed) == 1:
-        _hold_or_park(context, lane, claimed[0], error)
-        return Turn(more=True)
-    _give_back(context, lane, claimed)
+    if len(claim.command_ids) == 1 and len(tried) <= 1:
+        _hold_or_park(context, lane, claim.command_ids[0], error)
+        return Turn(more=True, claimed=1, failed=True)
+    _give_back(context, lane, claim.command_ids)
     settled = 0
-    for _ in claimed:
+    for _ in claim.command_ids:
         one = take_turn(context, lane, limit=1)
         settled += one.settled
-        if not one.settled:
+        if one.failed or not one.claimed:
             break
-    return Turn(settled=settled, more=_has_due(context, lane))
+    return Turn(settled=settled, more=_has_due(context, lane), claimed=len(claim.command_ids))
 
 
-def _claim(context: Context, lane: Lane, limit: int) -> list[int]:
+def _claim(context: Context, lane: Lane, limit: int) -> _Claim | None:
     """Count an attempt on each command of the next turn, and park those that were claimed too often."""
     with context.uow.begin(lane.account_id, at=Commit.LANE_CLAIM) as tx:
         _lock(tx, lane)
@@ -91,28 +124,31 @@ def _claim(context: Context, lane: Lane, limit: int) -> list[int]:
         # before it is due again, its last attempt may still be running
         lost = spent(command for command in pending if command.next_attempt_at <= tx.now)
         for command_id in lost:
-            _park(tx, command_id, "its worker died or failed every time it was tried")
+            _park(tx, command_id, "its worker died every time it was tried")
         left = [command for command in pending if command.command_id not in lost]
         turn = turn_of(left, now=tx.now, limit=limit)
+        if not turn:
+            return None
         claimed = [command.command_id for command in turn]
-        if claimed:
-            tx.session.execute(
-                update(CommandRow)
-                .where(CommandRow.id.in_(claimed))
-                .values(attempts=CommandRow.attempts + 1, next_attempt_at=tx.now + CLAIM_LEASE)
-                .execution_options(synchronize_session=False)
-            )
-    return claimed
+        tx.session.execute(
+            update(CommandRow)
+            .where(CommandRow.id.in_(claimed))
+            .values(attempts=CommandRow.attempts + 1, next_attempt_at=tx.now + CLAIM_LEASE)
+            .execution_options(synchronize_session=False)
+        )
+        return _Claim(claimed, limit_of(turn[0], limit))
 
 
 def _give_back(context: Context, lane: Lane, claimed: Sequence[int]) -> None:
     """End the claim on commands as if it had not been: it was nobody's fault, or nobody knows yet whose."""
     with context.uow.begin(lane.account_id) as tx:
         _lock(tx, lane)
+        # a claim that outlived its lease may have been given back by somebody else
+        attempts = func.greatest(CommandRow.attempts - 1, CommandRow.failures)
         tx.session.execute(
             update(CommandRow)
             .where(CommandRow.id.in_(claimed), CommandRow.state == CommandState.PENDING)
-            .values(next_attempt_at=tx.now, attempts=CommandRow.attempts - 1)
+            .values(next_attempt_at=tx.now, attempts=attempts)
             .execution_options(synchronize_session=False)
         )
 
@@ -126,7 +162,7 @@ def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
     """Return the head of the lane: what is next in order, after those whose wait for a gap is over."""
     columns = (
         CommandRow.id,
-        CommandRow.attempts,
+        CommandRow.attempts - CommandRow.failures,
         CommandRow.next_attempt_at,
         CommandRow.failures,
     )

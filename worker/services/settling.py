@@ -45,8 +45,15 @@ _STARTS = {
 }
 
 
-def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
+def settle_turn(
+    context: Context, lane: Lane, claimed: Sequence[int], *, limit: int = TURN_LIMIT, tried: list[int]
+) -> int:
     """Settle the claimed commands that are still pending. Return how many changed their state.
+
+    `tried` gets the ids of all that were in hand, also where the turn fails.
+
+    What waited for the number of one of them settles with it, up to the limit in all: where the worker of
+    these died or failed before, what waits is claimed by itself, so that nobody answers for another.
 
     The row lock on the ticket closes the race of two workers that claimed the same commands: the second
     one finds them settled.
@@ -62,6 +69,7 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
             command = queue.popleft()
             if command.state != CommandState.PENDING:
                 continue  # claimed as overdue, and settled already when the number before it was
+            tried.append(command.id)
             place = _place(scene, command)
             if place is InSequence.TOO_EARLY:
                 _wait_for_gap(scene, command)
@@ -70,7 +78,7 @@ def settle_turn(context: Context, lane: Lane, claimed: Sequence[int]) -> int:
             settled += 1
             if command.sequence is None and CommandType(command.type) not in _STARTS:
                 continue
-            if settled < TURN_LIMIT:
+            if settled < limit:
                 queue.extendleft(_next_in_sequence(scene, command))
             else:
                 _leave_to_next_turn(scene, command)
@@ -145,7 +153,7 @@ _LOOK_AGAIN = timedelta(seconds=1)
 def _wait_for_gap(scene: Scene, command: CommandRow) -> None:
     """Let a command wait for the numbers before it; others of its ticket go on meanwhile."""
     command.waits_for_sequence = True
-    command.attempts = 0
+    command.attempts = command.failures
     command.next_attempt_at = max(command.received_at + SEQUENCE_WAIT, scene.tx.now + _LOOK_AGAIN)
 
 

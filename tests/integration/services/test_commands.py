@@ -1,17 +1,15 @@
 """Commands: their keys, their order, and what becomes of one that fails."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from worker.domain.lane import MAX_CLAIMS
+from tests.integration.services.commands import breaks, file_only
+from worker.domain.lane import MAX_LOST
 from worker.domain.words import CommandType
 from worker.errors import TransientError
 from worker.services import settling
-from worker.services.carrying import command_by_hand
-from worker.services.filing import file_request
 from worker.services.lanes import drain, take_turn
 from worker.services.walks.scene import Effect, Scene
 
@@ -22,25 +20,6 @@ STEP: dict[str, Any] = {"node_id": "link", "answer": "yes"}
 
 def states(world):
     return world.rows("SELECT state FROM command ORDER BY position")
-
-
-def file_only(world, command, **arguments: Any) -> None:
-    """File a command without applying it."""
-    file_request(world.context, command_by_hand(CommandType(command), arguments, default_key=uuid4().hex))
-
-
-def breaks(world, monkeypatch, *, times, command_type=CommandType.WITHDRAW_STEP):
-    """Make an effect raise what nobody expects, for so many calls."""
-    effect = settling._EFFECTS[command_type]
-    left = [times]
-
-    def broken(*arguments: Any) -> Effect:
-        if left[0] > 0:
-            left[0] -= 1
-            raise ZeroDivisionError("a customer's secret")
-        return effect(*arguments)
-
-    monkeypatch.setattr(settling, "_EFFECTS", {**settling._EFFECTS, command_type: broken})
 
 
 def make_due(world):
@@ -188,10 +167,15 @@ def test_a_command_that_always_fails_is_parked_and_its_ticket_goes_on(world, mon
 def test_workers_that_died_count_as_no_failure_of_a_command(world, monkeypatch):
     session = world.started("flow")
     file_only(world, "step.withdraw", session=session)
-    world.rows("UPDATE command SET attempts = 7 WHERE state = 'pending'")
-    breaks(world, monkeypatch, times=1)
-    drain(world.context, world.lane())
-    assert world.rows("SELECT state, attempts, failures FROM command")[1:] == [("pending", 8, 1)]
+    world.rows("UPDATE command SET attempts = 11 WHERE state = 'pending'")
+    breaks(world, monkeypatch, times=4)
+    for failures in (1, 2, 3, 4):
+        drain(world.context, world.lane())
+        counted = "SELECT state, failures FROM command ORDER BY position"
+        assert world.rows(counted)[1:] == [("pending", failures)]
+        make_due(world)
+    world.do("step.record", session=session, **STEP)
+    assert states(world)[1] == "refused", "its turn came: there was no step to take back"
 
 
 def test_trouble_of_the_database_spends_no_attempt(world, monkeypatch):
@@ -207,7 +191,7 @@ def test_trouble_of_the_database_spends_no_attempt(world, monkeypatch):
 
     with monkeypatch.context() as broken:
         broken.setattr(settling, "_EFFECTS", {**settling._EFFECTS, CommandType.RECORD_STEP: cut_off})
-        for _ in range(MAX_CLAIMS + 1):
+        for _ in range(MAX_LOST + 1):
             with pytest.raises(TransientError):
                 drain(world.context, world.lane())
     assert world.rows("SELECT attempts, state FROM command WHERE type = 'step.record'") == [(0, "pending")]

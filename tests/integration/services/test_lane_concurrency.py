@@ -54,7 +54,7 @@ def test_two_workers_that_claimed_the_same_commands_apply_them_once(world):
     claimed = [entry.command_id for entry in file_steps(world, session, 40)]
     lane = world.lane()
     for first in range(0, 40, 10):
-        turn = partial(settle_turn, world.context, lane, claimed[first : first + 10])
+        turn = partial(settle_turn, world.context, lane, claimed[first : first + 10], tried=[])
         assert sorted(world.at_once(turn, turn)) == [0, 10]
     assert world.rows("SELECT position FROM walk_step ORDER BY 1") == list(range(1, 41))
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from worker.services.lanes import drain
+from tests.integration.services.commands import breaks, file_only
+from worker.domain.lane import MAX_FAILURES
+from worker.services.lanes import drain, take_turn
 
 pytestmark = pytest.mark.integration
 
@@ -55,6 +57,35 @@ def test_a_step_that_arrives_before_the_start_is_applied_after_it(world, start):
     assert result["outcome"] == "waiting"
     session = world.started("flow", **start)
     assert world.walk(session, "step_count, last_sequence") == (1, first)
+
+
+def test_what_waited_for_a_number_answers_for_its_own_failures(world, monkeypatch):
+    """The one before it settles with it in one turn, and is not to be held or parked in its place."""
+    session = world.started("flow")
+    breaks(world, monkeypatch, times=99)
+    world.do("step.withdraw", session=session, sequence=2)
+    assert step(world, session, 1, note="1")["outcome"] == "applied"
+    for failures in range(1, MAX_FAILURES + 1):
+        drain(world.context, world.lane())
+        assert world.rows("SELECT failures FROM command WHERE type = 'step.withdraw'") == [failures]
+        world.rows("UPDATE command SET next_attempt_at = now() WHERE state = 'pending'")
+    assert world.rows("SELECT state, failures FROM command WHERE type LIKE 'step%' ORDER BY sequence") == [
+        ("applied", 0),
+        ("parked", MAX_FAILURES),
+    ]
+
+
+def test_what_waited_for_the_number_of_one_that_lost_its_workers_is_claimed_by_itself(world):
+    session = world.started("flow")
+    step(world, session, 2, note="2")
+    file_only(world, "step.record", session=session, sequence=1, note="1", **STEP)
+    world.rows("UPDATE command SET attempts = 3 WHERE sequence = 1")
+    assert take_turn(world.context, world.lane()).settled == 1
+    assert notes(world) == ["1"]
+    claimed = "SELECT attempts, next_attempt_at <= now() FROM command WHERE sequence = 2"
+    assert world.rows(claimed) == [(0, True)]
+    assert take_turn(world.context, world.lane()).settled == 1
+    assert notes(world) == ["1", "2"]
 
 
 def test_a_waiting_step_holds_nobody_else(world):

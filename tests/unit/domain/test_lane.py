@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.domain.lane import InSequence, Pending, place_in_sequence, retry_at, spent, turn_of
+from worker.domain.lane import InSequence, Pending, limit_of, place_in_sequence, retry_at, spent, turn_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FAILED = 1
@@ -38,8 +38,15 @@ def test_a_turn_is_smaller_each_time_its_worker_died(claims, taken):
     assert turn_of(lane, now=NOON, limit=2) == lane[: min(2, taken)]
 
 
-def test_a_command_that_was_claimed_twelve_times_is_spent():
+def test_a_command_that_lost_twelve_workers_is_spent():
     assert spent([Pending(1, 11, NOON), Pending(2, 12, NOON), Pending(3, 13, NOON)]) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("lost", "failures", "limit"), [(0, 0, 50), (1, 0, 10), (2, 0, 3), (3, 0, 1), (0, 1, 1), (1, 4, 1)]
+)
+def test_what_failed_or_lost_workers_releases_few_that_waited_for_it(lost, failures, limit):
+    assert limit_of(Pending(1, lost, NOON, failures)) == limit
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8)])

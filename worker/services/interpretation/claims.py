@@ -19,12 +19,12 @@ from worker.services.context import Context
 
 #: Deliveries interpreted in one turn; the rest is hinted for, so that one busy sender starves nobody.
 TURN_LIMIT = 100
-#: Deliveries taken at once, by how often the oldest was tried before: fewer each time, in the end one alone.
+#: Deliveries taken at once, by how many workers the oldest lost: fewer each time, in the end one alone.
 #: A body that kills its worker then takes nobody with it; and a hundred healthy ones whose worker was killed
 #: need not come through one by one, while everything behind them in the lane waits.
 BATCH_LIMITS = (TURN_LIMIT, 20, 5, 1)
-#: Tries before a person is asked. With the back-off of at most 10 minutes that is two hours of outage. More
-#: than of a command: a worker that dies takes the claims of all its threads along.
+#: Failures before a person is asked: with the back-off of at most 10 minutes, two hours of outage. And as
+#: many claims that come to nothing, more than of a command: a worker that dies loses all its threads' claims.
 MAX_ATTEMPTS = 20
 #: How long deliveries are left to the worker that claimed them; a killed worker costs this much. Without it
 #: every sweep would put one more worker on a PSA that is slow to answer, each spending an attempt. A little
@@ -34,13 +34,16 @@ FETCH_LEASE = timedelta(seconds=20)
 #: The same where nothing is fetched: one transaction, that waits for nobody but its own lane.
 READ_LEASE = timedelta(seconds=5)
 
+#: Claims that came to nothing.
+_LOST = DeliveryRow.attempts - DeliveryRow.failures
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What the order needs to know of a pending delivery."""
 
     delivery_id: int
-    attempts: int
+    lost: int
     event_kind: str
     due: bool
 
@@ -106,7 +109,7 @@ def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) 
     query = (
         select(
             DeliveryRow.id,
-            DeliveryRow.attempts,
+            _LOST,
             DeliveryRow.event_kind,
             DeliveryRow.next_attempt_at <= func.clock_timestamp(),
         )
@@ -116,7 +119,7 @@ def _due_from_head(tx: Transaction, delivery: DeliveryRow, *, one_by_one: bool) 
     )
     due = list(takewhile(lambda delivery: delivery.due, (Waiting(*row) for row in tx.session.execute(query))))
     if one_by_one and due:
-        due = due[: BATCH_LIMITS[min(due[0].attempts, len(BATCH_LIMITS) - 1)]]
+        due = due[: BATCH_LIMITS[min(due[0].lost, len(BATCH_LIMITS) - 1)]]
     return due
 
 
@@ -133,10 +136,10 @@ def _park_spent(tx: Transaction, delivery: DeliveryRow) -> None:
         update(DeliveryRow)
         .where(
             *_pending_in(delivery),
-            DeliveryRow.attempts >= MAX_ATTEMPTS,
+            _LOST >= MAX_ATTEMPTS,
             DeliveryRow.next_attempt_at <= func.now(),  # before that, its last attempt may still be running
         )
-        .values(state=DeliveryState.PARKED.value, reason="its worker died or failed every time it was tried")
+        .values(state=DeliveryState.PARKED.value, reason="its worker died every time it was tried")
         .execution_options(synchronize_session=False)
     )
 

@@ -220,7 +220,7 @@ def _again_later(context: Context, claim: Claim, error: CallError) -> None:
                 wait = backoff(row.failures)
             row.reason = str(error)
             row.next_attempt_at = tx.now + wait
-            if row.attempts >= MAX_ATTEMPTS:
+            if row.failures >= MAX_ATTEMPTS:
                 row.state = DeliveryState.PARKED.value
         _take_in(tx, claim, error)
     log.warning("psa not asked", connection_id=str(claim.connection.id), lane=claim.lane, reason=str(error))
