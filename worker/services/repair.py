@@ -42,7 +42,7 @@ def replay_deliveries(context: Context, ids: Sequence[int], *, operator: str) ->
     def replay(tx: Transaction, row: DeliveryRow) -> bool:
         if row.state not in _REPLAYABLE_DELIVERIES:
             return False
-        row.state, row.next_attempt_at = DeliveryState.PENDING.value, tx.now
+        row.state, row.next_attempt_at, row.parked_at = DeliveryState.PENDING.value, tx.now, None
         row.attempts = row.failures = 0
         hint_delivery(
             tx,
@@ -87,7 +87,7 @@ def retry_entries(context: Context, ids: Sequence[int], *, operator: str) -> lis
             # one that may have been sent is searched for, twice, before it is sent again
             row.state = (OutboxState.UNKNOWN if row.sending_at else OutboxState.PENDING).value
             row.probes = row.lost_answers = 0
-        row.attempts, row.next_attempt_at = 0, tx.now
+        row.attempts, row.next_attempt_at, row.parked_at = 0, tx.now, None
         hint_entry(
             tx,
             row.id,

@@ -143,6 +143,7 @@ def delivery_line(row: DeliveryRow) -> dict[str, Any]:
         "reason": row.reason,
         "attempts": row.attempts,
         "received_at": _time(row.received_at),
+        "parked_at": _time(row.parked_at),
     }
 
 
@@ -173,6 +174,7 @@ def push_line(row: OutboxRow) -> dict[str, Any]:
         "marker": row.marker,
         "external_id": row.external_id,
         "sent_at": _time(row.sent_at),
+        "parked_at": _time(row.parked_at),
     }
 
 

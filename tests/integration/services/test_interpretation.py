@@ -130,7 +130,8 @@ def test_a_body_that_breaks_its_worker_is_parked_alone(world, monkeypatch):
             world.interpret(pending)
         except ZeroDivisionError:
             continue
-    assert world.rows("SELECT state FROM delivery ORDER BY id") == ["interpreted", "parked", "interpreted"]
+    kept = world.rows("SELECT state, parked_at IS NOT NULL FROM delivery ORDER BY id")
+    assert kept == [("interpreted", False), ("parked", True), ("interpreted", False)]
     assert first
 
 
@@ -393,6 +394,7 @@ def test_a_psa_that_never_answers_parks_the_delivery_in_the_end(world):
         make_due(world)
         world.interpret(delivery_id)
     assert delivery(world, "state, reason, attempts") == ("parked", "no route", MAX_ATTEMPTS)
+    assert delivery(world, "now() - parked_at < interval '1 minute'")
 
 
 def test_a_slow_psa_is_asked_by_one_worker_however_often_the_sweep_hints(world):

@@ -67,6 +67,7 @@ def test_a_psa_that_is_away_is_tried_again_for_about_a_day(world, closed):
     world.rows("UPDATE outbox SET attempts = 149")
     world.psa.next_calls("send_note", UnreachableError("no route"))
     assert world.push(note).state == "parked"
+    assert entry(world, note, "now() - parked_at < interval '1 minute'")
 
 
 def test_being_told_to_wait_spends_no_attempt(world, closed):

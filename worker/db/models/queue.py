@@ -51,6 +51,7 @@ class DeliveryRow(Base):
     next_attempt_at: Mapped[Now]
     received_at: Mapped[Now]
     interpreted_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]
 
 
 class CommandRow(Base):
@@ -151,5 +152,6 @@ class OutboxRow(Base):
     created_at: Mapped[Now]
     sending_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]
     external_id: Mapped[str | None]
     emptied_at: Mapped[datetime | None]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import takewhile
 from uuid import UUID
 
+import structlog
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -16,6 +17,8 @@ from worker.db.unit_of_work import Transaction
 from worker.domain.words import DeliveryState
 from worker.services.admission import Admission, admit
 from worker.services.context import Context
+
+log = structlog.get_logger()
 
 #: Deliveries interpreted in one turn; the rest is hinted for, so that one busy sender starves nobody.
 TURN_LIMIT = 100
@@ -132,16 +135,20 @@ def still_pending(tx: Transaction, claimed: Claim, *options: ORMOption) -> Seque
 
 
 def _park_spent(tx: Transaction, delivery: DeliveryRow) -> None:
-    tx.session.execute(
+    reason = "its worker died every time it was tried"
+    parked = tx.session.scalars(
         update(DeliveryRow)
         .where(
             *_pending_in(delivery),
             _LOST >= MAX_ATTEMPTS,
             DeliveryRow.next_attempt_at <= func.now(),  # before that, its last attempt may still be running
         )
-        .values(state=DeliveryState.PARKED.value, reason="its worker died every time it was tried")
+        .values(state=DeliveryState.PARKED.value, reason=reason, parked_at=func.now())
+        .returning(DeliveryRow.id)
         .execution_options(synchronize_session=False)
     )
+    for delivery_id in parked:
+        log.error("delivery parked", delivery_id=delivery_id, reason=reason)
 
 
 def _pending_in(delivery: DeliveryRow) -> tuple[ColumnElement[bool], ...]:

@@ -221,6 +221,7 @@ def _again_later(context: Context, claim: Claim, error: CallError) -> None:
             row.reason = str(error)
             row.next_attempt_at = tx.now + wait
             if row.failures >= MAX_ATTEMPTS:
-                row.state = DeliveryState.PARKED.value
+                row.state, row.parked_at = DeliveryState.PARKED.value, tx.now
+                log.error("delivery parked", delivery_id=row.id, reason=row.reason)
         _take_in(tx, claim, error)
     log.warning("psa not asked", connection_id=str(claim.connection.id), lane=claim.lane, reason=str(error))

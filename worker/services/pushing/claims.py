@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 
 from integrations.ports import PsaClient
@@ -17,6 +18,8 @@ from worker.services.admission import Admission, admit
 from worker.services.context import Context
 from worker.services.pushing import calls
 from worker.services.pushing.order import OPEN, is_held_back
+
+log = structlog.get_logger()
 
 
 class Step(Enum):
@@ -65,7 +68,8 @@ def claim(context: Context, connection: ConnectionRow, client: PsaClient, outbox
         lost_answers = entry.lost_answers + int(entry.state == OutboxState.SENDING)  # who had it died with it
         if repeatable and lost_answers >= MAX_LOST_ANSWERS:
             entry.state, entry.reason = OutboxState.PARKED.value, "its worker died every time it was sent"
-            entry.lost_answers = lost_answers
+            entry.parked_at, entry.lost_answers = tx.now, lost_answers
+            log.error("entry parked", outbox_id=entry.id, reason=entry.reason)
             return None
         admission = admit(tx, connection.id)
         if admission is None:

@@ -123,6 +123,7 @@ def _settle(
             entry.attempts -= int(not verdict.spends_attempt and claim.step is not Step.PROBE)
             entry.next_attempt_at = tx.now + (verdict.again_after or timedelta(0))
             entry.sent_at = tx.now if verdict.state is OutboxState.SENT else None
+            entry.parked_at = tx.now if verdict.state is OutboxState.PARKED else None
             _hint_next(tx, entry, claim)
         if error is None:
             _hint_another_ticket(tx, entry)
@@ -186,5 +187,7 @@ def _report(claim: Claim, verdict: Verdict, reason: str | None, again_at: dateti
     }
     if reason is None:
         log.info("entry pushed", **fields)
+    elif verdict.state is OutboxState.PARKED:
+        log.error("entry parked", **fields, reason=reason)
     else:
         log.warning("entry not pushed", **fields, reason=reason, again_at=again_at.isoformat())

@@ -1,4 +1,4 @@
-"""Failures counted apart from claims: a worker that is killed is no fault of what it had in hand."""
+"""Failures counted apart from claims, since what a killed worker had in hand is not at fault; times of parking."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,3 +14,5 @@ def upgrade() -> None:
         op.add_column(
             table, sa.Column("failures", sa.Integer(), server_default=sa.text("'0'"), nullable=False)
         )
+    for table in ("delivery", "outbox"):
+        op.add_column(table, sa.Column("parked_at", sa.DateTime(timezone=True), nullable=True))
