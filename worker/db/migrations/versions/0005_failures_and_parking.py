@@ -1,4 +1,4 @@
-"""Failures counted apart from claims, since what a killed worker had in hand is not at fault; times of parking."""
+"""Failures apart from claims: what a killed worker had in hand is not at fault. And times of parking."""
 
 import sqlalchemy as sa
 from alembic import op
