@@ -30,6 +30,8 @@ class CrashPoint(StrEnum):
     INTERPRETATION_PSA_ASKED = "interpretation.psa_asked"
     INTERPRETATION_BEFORE_COMMIT = "interpretation.before_commit"
     INTERPRETATION_BEFORE_HINTS = "interpretation.before_hints"
+    FILING_BEFORE_COMMIT = "filing.before_commit"
+    FILING_BEFORE_TURN = "filing.before_turn"
     LANE_CLAIMED = "lane.claimed"
     LANE_BEFORE_COMMIT = "lane.before_commit"
     LANE_BEFORE_HINTS = "lane.before_hints"
@@ -54,6 +56,7 @@ class Commit(Enum):
     SWEEP = None, CrashPoint.SWEEP_BEFORE_HINTS
     INTERPRETATION_CLAIM = None, CrashPoint.INTERPRETATION_CLAIMED
     INTERPRETATION = CrashPoint.INTERPRETATION_BEFORE_COMMIT, CrashPoint.INTERPRETATION_BEFORE_HINTS
+    FILING = CrashPoint.FILING_BEFORE_COMMIT, CrashPoint.FILING_BEFORE_TURN
     LANE_CLAIM = None, CrashPoint.LANE_CLAIMED
     LANE_TURN = CrashPoint.LANE_BEFORE_COMMIT, CrashPoint.LANE_BEFORE_HINTS
     SAVE = CrashPoint.SAVE_BEFORE_COMMIT, CrashPoint.SAVE_BEFORE_ANSWER

@@ -42,7 +42,7 @@ BEAT = ("celery", "-A", "worker", "beat", "--loglevel", "WARNING")
 #: Starting anything takes two seconds on an idle machine.
 START_SECONDS = 60
 STOP_SECONDS = 30
-#: All work takes a few seconds; the longest wait in it is the lease on a PSA that was asked, 15 s.
+#: All work takes a few seconds; the longest wait in it is the lease on a PSA that was asked, 20 s.
 WORK_SECONDS = 60
 #: Lines of the programs' log shown when work does not come to its end.
 LOG_LINES = 25

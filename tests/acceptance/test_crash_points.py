@@ -11,7 +11,7 @@ import pytest
 from integrations.simulation.faults import FaultKind
 from tests.acceptance.crashing import WORKER, Play, Stage, program, receiver, stage_in
 from tests.acceptance.searching import searched_home
-from tests.acceptance.tools import new_ticket, wait_for
+from tests.acceptance.tools import TECHNICIAN, new_ticket, wait_for
 from worker.crash_points import EXIT_CODE, CrashPoint
 from worker.demo.service import free_port
 
@@ -39,6 +39,8 @@ RECEIVER_DEATHS = {
 }
 #: Where a worker dies over a save that somebody calls by hand, and whether the save is durable then.
 SAVE_DEATHS = {CrashPoint.SAVE_BEFORE_COMMIT: False, CrashPoint.SAVE_BEFORE_ANSWER: True}
+#: Where a worker dies over a command that somebody calls by hand, and whether the command is filed then.
+FILING_DEATHS = {CrashPoint.FILING_BEFORE_COMMIT: False, CrashPoint.FILING_BEFORE_TURN: True}
 WORKER_DEATHS = {
     CrashPoint.PUBLISHER_BETWEEN_HINTS: Death(("webhooks", "by_hand")),
     CrashPoint.SWEEP_BEFORE_HINTS: Death(PARTS),
@@ -76,6 +78,8 @@ def test_a_death_at_this_point_loses_nothing_and_repeats_nothing(stage: Stage, p
         parts = kill_receiver(play, point)
     elif point in SAVE_DEATHS:
         parts = kill_saver(play, point)
+    elif point in FILING_DEATHS:
+        parts = kill_filer(play, point)
     else:
         parts = kill_worker(play, point, WORKER_DEATHS[point])
     play_on(play, parts)
@@ -127,9 +131,7 @@ def kill_saver(play: Play, point: CrashPoint) -> tuple[str, ...]:
 
     def save() -> None:
         arguments = {"session": session_id, "notes": [{"text": "newest"}], "revision": 1}
-        call = ("celery", "-A", "worker", "call", "notes.save", "--kwargs", json.dumps(arguments))
-        with program(play.stage.home, *call) as process:
-            assert process.wait(DEATH_SECONDS) == 0
+        call_by_hand(play, "notes.save", arguments)
 
     def stands() -> tuple[Any, ...]:
         [row] = play.stage.rows(
@@ -148,6 +150,31 @@ def kill_saver(play: Play, point: CrashPoint) -> tuple[str, ...]:
         # once, however often it was called
         wait_for("the write", lambda: stands() == (1, 1, [{"text": "newest"}]), seconds=DEATH_SECONDS)
     return ()
+
+
+def kill_filer(play: Play, point: CrashPoint) -> tuple[str, ...]:
+    """Have a worker die over a command by hand. Whoever called it calls again, with the same key."""
+    ticket = new_ticket()
+    address = {"connection": str(play.stage.connections["standard"]), "ticket": ticket}
+    arguments = {**address, "user": TECHNICIAN, "key": ticket}
+
+    def filed() -> list[tuple[Any, ...]]:
+        return play.stage.rows("SELECT state FROM command WHERE key = :key", key=f"hand:{ticket}")
+
+    call_by_hand(play, "session.start_adhoc", arguments)
+    with program(play.stage.home, *WORKER, TICKETWALK_CRASH_AT=point) as process:
+        assert wait_for_end(process) == EXIT_CODE
+    assert filed() == ([("pending",)] if FILING_DEATHS[point] else [])
+    call_by_hand(play, "session.start_adhoc", arguments)
+    with program(play.stage.home, *WORKER):
+        wait_for("the start", lambda: filed() == [("applied",)], seconds=DEATH_SECONDS)
+    return ()
+
+
+def call_by_hand(play: Play, task: str, arguments: dict[str, Any]) -> None:
+    call = ("celery", "-A", "worker", "call", task, "--kwargs", json.dumps(arguments))
+    with program(play.stage.home, *call) as process:
+        assert process.wait(DEATH_SECONDS) == 0
 
 
 def wait_for_end(process: "subprocess.Popen[bytes]") -> int:

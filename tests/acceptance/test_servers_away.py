@@ -5,8 +5,10 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 import requests
 from redis import Redis
@@ -60,16 +62,35 @@ def postgres_stopped(stage: Stage) -> Iterator[None]:
         stage.database.dispose()
 
 
+@contextmanager
+def postgres_frozen(stage: Stage) -> Iterator[None]:
+    postmaster = psutil.Process(
+        int((Home(stage.home).postgres_data / "postmaster.pid").read_text().split()[0])
+    )
+    frozen = [postmaster, *postmaster.children(recursive=True)]
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            process.resume()
+
+
 def test_everything_accepted_while_redis_is_gone_is_applied_after_it_came_back_empty(stage: Stage):
+    """By the worker that lost it: it looks for its Redis until there is one again."""
     home = Home(stage.home)
-    os.kill(redis_pid(home), signal.SIGKILL)
-    play = Play(stage)
-    play.webhooks()
-    play.callback()
-    assert stage.rows(OPEN)
-    shutil.rmtree(home.redis_data)
-    start_again(home)
     with program(stage.home, *WORKER):
+        before = Play(stage)
+        before.webhooks()
+        stage.wait_until_nothing_is_open()
+        os.kill(redis_pid(home), signal.SIGKILL)
+        play = Play(stage)
+        play.webhooks()
+        play.callback()
+        assert stage.rows(OPEN)
+        shutil.rmtree(home.redis_data)
+        start_again(home)
         stage.wait_until_nothing_is_open()
     [(steps,)] = stage.rows(
         "SELECT count(*) FROM walk_step s JOIN l1_walk_session w ON w.id = s.session_id "
@@ -160,8 +181,26 @@ def test_without_postgres_a_standard_sender_is_told_to_come_again(stage: Stage):
         assert requests.get(f"{stage.receiver_url}/healthz", timeout=ANSWER_SECONDS).status_code == 200
 
 
+def test_a_frozen_postgres_keeps_no_sender_waiting_for_more_than_two_seconds(stage: Stage):
+    """The quickest of three: this machine may have other things to do."""
+    body = b'{"type": "step.record", "data": {}}'
+    url = stage.webhook_url("standard")
+    with postgres_frozen(stage):
+        answers = [requests.post(url, data=body, headers=signed(body), timeout=ANSWER_SECONDS) for _ in "123"]
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert all(answer.headers["Retry-After"].isdigit() for answer in answers)
+    assert min(answer.elapsed for answer in answers) < timedelta(seconds=2)
+    play = Play(stage)
+    wait_for("an accepted delivery", lambda: play.send(url, 0) == 202)
+    play.webhooks()
+    with program(stage.home, *WORKER):
+        stage.wait_until_nothing_is_open()
+
+
 def test_without_postgres_connectwise_gets_the_one_status_that_it_retries(stage: Stage):
     with postgres_stopped(stage):
+        answer = requests.post(stage.webhook_url("connectwise"), data=b"{}", timeout=ANSWER_SECONDS)
+        assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (429, True)
         stage.psa.create_ticket("Monitor broken", assigned_to="jdoe")
         wait_for("an answer", lambda: stage.psa.deliveries()[-1].answers)
         assert stage.psa.deliveries()[-1].answers[0] == 429

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import requests
 
 from tests.acceptance.searching import searched_home
-from tests.acceptance.tools import TECHNICIAN
+from tests.acceptance.tools import TECHNICIAN, wait_for
 from worker.demo.service import RunningService, free_port, running_service
+from worker.domain.queues import QUEUES
 from worker.runtime.home import Home
 
 
@@ -46,6 +49,15 @@ def test_ctrl_c_stops_everything_and_the_next_start_finds_the_data(home: Path):
         assert "Traceback" not in (home / "service.log").read_text()
     with running_service(home) as service:
         assert [account["name"] for account in service.run("account", "list")] == ["Kept MSP"]
+
+
+def test_canaries_say_that_every_queue_s_worker_works(service: RunningService):
+    def answer() -> dict[str, Any]:
+        told: dict[str, Any] = requests.get(f"{service.url}/readyz", timeout=10).json()
+        return told
+
+    wait_for("a canary through each queue", lambda: answer()["workers"] == "working", seconds=60)
+    assert answer()["canaries"].keys() == set(QUEUES)
 
 
 def test_up_ends_with_all_its_programs_when_one_cannot_go_on(home: Path):

@@ -31,6 +31,9 @@ WINDOW_SECONDS = 5.0
 #: What the issue of recovery asks for: this share of the rate, within so many seconds.
 SHARE = 0.95
 BOUND_SECONDS = 30.0
+#: And by when what was accepted without Redis is applied, once it is back with nothing in it: two sweeps.
+EMPTY = "Redis restarted empty"
+CAUGHT_UP_SECONDS = 4.0
 #: How long after a fault the stream goes on.
 AFTER_SECONDS = 45.0
 #: The worker that is measured, and the one that is left out.
@@ -54,7 +57,8 @@ class Recovery:
 
     @property
     def held(self) -> bool:
-        return self.seconds is not None and self.seconds <= BOUND_SECONDS and not self.ended
+        in_time = self.seconds is not None and self.seconds <= BOUND_SECONDS
+        return in_time and not self.ended and (self.fault != EMPTY or self.caught_up <= CAUGHT_UP_SECONDS)
 
     def line(self) -> str:
         back = "not back" if self.seconds is None else f"back after {self.seconds:4.1f} s"
@@ -89,7 +93,7 @@ def _pool(pool: str, freeze: float) -> Iterator[Recovery]:
 def _faults(world: World, freeze: float) -> Mapping[str, Callable[[], object]]:
     return {
         "Redis restarted": lambda: world.servers.kill_redis(down_seconds=2),
-        "Redis restarted empty": lambda: world.servers.kill_redis(down_seconds=2, lose_data=True),
+        EMPTY: lambda: world.servers.kill_redis(down_seconds=2, lose_data=True),
         f"Redis frozen {freeze:g} s": lambda: world.servers.freeze_redis(freeze),
         "connections to Redis half-open": lambda: world.redis.say("stale"),
         "PostgreSQL restarted": lambda: world.servers.stop_postgres("fast", down_seconds=2),

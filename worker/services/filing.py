@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from worker.crash_points import Commit
 from worker.db.models import CommandRow, SessionRow, TicketRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.requests import Request
@@ -64,7 +65,7 @@ def file_request(
     `wake`: unless the caller carries it out at once.
     """
     account_id = account_id or account_of_request(context, command.request)
-    with context.uow.begin(account_id) as tx:
+    with context.uow.begin(account_id, at=Commit.FILING) as tx:
         return file(tx, find_place(tx, command.request), [command], wake=wake)[0]
 
 

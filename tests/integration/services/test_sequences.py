@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.integration.services.commands import breaks, file_only
 from worker.domain.lane import MAX_FAILURES
@@ -102,8 +103,12 @@ def test_a_gap_is_waited_for_up_to_thirty_seconds_and_then_the_step_is_applied(w
     drain(world.context, world.lane())
     assert notes(world) == []
     age(world, 1)
-    drain(world.context, world.lane())
+    with structlog.testing.capture_logs() as logs:
+        drain(world.context, world.lane())
     assert notes(world) == ["3"]
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("command settled out of sequence", "warning")
+    ]
     assert world.walk(session, "last_sequence") == 3
 
 

@@ -111,6 +111,22 @@ def test_a_storm_of_one_account_does_not_bury_anothers_single_event(world):
     assert single in [hint.arguments["delivery_id"] for hint in world.published[:2]]
 
 
+@pytest.mark.parametrize(("kind", "task"), [("commands", "session.start_adhoc"), ("outbox", "psa.push")])
+def test_a_storm_of_commands_or_pushes_does_not_bury_anothers_single_one(world, kind, task):
+    tickets = [f"storm-{number}" for number in range(53)]
+    for ticket in tickets:
+        world.do("session.resolve", session=world.started(ticket=ticket))
+    world.home_tenant = world.tenant("Rival")
+    world.do("session.resolve", session=world.started(ticket="single"))
+    if kind == "commands":
+        hold(world)
+    age(world)
+    world.published.clear()
+    assert sweep(world.context)[kind] == 51, "fifty of the storm, and the single one"
+    hinted = [hint.arguments["ticket"] for hint in world.published if hint.task == task]
+    assert "single" in hinted[:2]
+
+
 def test_the_backlog_counts_what_is_open_or_needs_a_person(world):
     world.do("step.record", session=world.started(), node_id="link", answer="yes")
     world.ticket_changed()
