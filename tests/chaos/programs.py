@@ -64,9 +64,10 @@ class Program:
         """Send a signal to the main process only."""
         if self.process is None or self.process.poll() is not None:
             return False
-        self.process.send_signal(number)
+        # first: one that ends at once is started again, and the next process has not been asked
         if self.asked_at is None and number in {signal.SIGTERM, signal.SIGQUIT}:
             self.asked_at = time.monotonic()
+        self.process.send_signal(number)
         return True
 
     def is_late(self) -> bool:

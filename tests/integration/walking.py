@@ -189,6 +189,8 @@ class Walking(RuleBasedStateMachine):
     @rule(point=st.sampled_from(LANE_POINTS))
     def a_worker_dies_over_a_turn(self, point: CrashPoint) -> None:
         self.deaths += self.ticket.dies(point, self.drain)
+        # what was settled was settled before the time passes
+        self.the_store_agrees_with_the_model()
         self.let_time_pass()
 
     @precondition(lambda self: self.ticket.open_entries())
