@@ -37,19 +37,19 @@ class CeleryPublisher:
 
         What repeats is left out where enough waits.
         """
-        room = self._room_of_what_repeats(hints)
-        for start in range(0, len(hints), FLAGGED_AT_ONCE):
-            wanted = deque(self._wanted(hints[start : start + FLAGGED_AT_ONCE]))
-            try:
+        wanted: deque[Hint] = deque()
+        try:
+            room = self._room_of_what_repeats(hints)
+            for start in range(0, len(hints), FLAGGED_AT_ONCE):
+                wanted.extend(self._wanted(hints[start : start + FLAGGED_AT_ONCE]))
                 while wanted:
                     if self._has_room(wanted[0], room):
                         self._send(wanted[0])
                         reach(CrashPoint.PUBLISHER_BETWEEN_HINTS)
                     wanted.popleft()
-            except (OperationalError, RedisError, OSError) as error:
-                log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
-                self._wakes.give_back([hint.lane for hint in wanted if hint.lane is not None])
-                return
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
+            self._wakes.give_back([hint.lane for hint in wanted if hint.lane is not None])
 
     def _room_of_what_repeats(self, hints: Sequence[Hint]) -> dict[str, int]:
         """Return how many of what repeats each share takes.

@@ -141,14 +141,10 @@ class Shares:
     def room_again(self, share: str) -> int:
         """Return how many messages may be added that were sent before, as far as anybody knows.
 
-        Whoever asks lets in what has a place meanwhile: so nothing waits for good whose turn was lost.
+        Whoever asks lets in what has a place meanwhile: so nothing waits for good whose turn was lost. Raises
+        RedisError or OSError where Redis does not answer: it would take no message either.
         """
-        if self._redis is None:
-            return AGAIN_LIMIT
-        try:
-            return max(0, AGAIN_LIMIT - let_in(self._redis, share))
-        except (RedisError, OSError):
-            return AGAIN_LIMIT
+        return AGAIN_LIMIT if self._redis is None else max(0, AGAIN_LIMIT - let_in(self._redis, share))
 
 
 @cache

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -68,13 +68,15 @@ def postgres_frozen(stage: Stage) -> Iterator[None]:
         int((Home(stage.home).postgres_data / "postmaster.pid").read_text().split()[0])
     )
     frozen = [postmaster, *postmaster.children(recursive=True)]
-    for process in frozen:
-        process.suspend()
     try:
+        for process in frozen:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         yield
     finally:
         for process in frozen:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def test_everything_accepted_while_redis_is_gone_is_applied_after_it_came_back_empty(stage: Stage):

@@ -33,12 +33,15 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_call_and_leaves_the_rest(st
         "SELECT 1 FROM outbox o JOIN ticket t ON t.id = o.ticket_id"
         " WHERE t.external_id = :ticket AND o.kind = 'note' AND o.state = :state"
     )
-    with program(stage.home, *WORKER, *POOLS[pool]) as process:
+    # or another slot of the worker would look for the note while its call is still under way
+    lease = {"TICKETWALK_SENDING_LEASE_SECONDS": "30"}
+    with program(stage.home, *WORKER, *POOLS[pool], **lease) as process:
         wait_for("a call", lambda: stage.rows(sending, ticket=ticket, state="sending"), seconds=START_SECONDS)
         process.terminate()
         assert process.wait(STOP_SECONDS) == 0
     assert stage.rows(sending, ticket=ticket, state="sent")
     assert len(stage.psa.notes(ticket)) == 1
+    assert stage.rows(OPEN), "the ticket's new status waits for another worker"
     with program(stage.home, *WORKER, *POOLS[pool]):
         wait_for("the end of all work", lambda: not stage.rows(OPEN), seconds=START_SECONDS)
     assert len(stage.psa.notes(ticket)) == 1

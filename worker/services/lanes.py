@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from psycopg.errors import ProgramLimitExceeded, QueryCanceled
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -84,7 +83,7 @@ def take_turn(context: Context, lane: Lane, *, limit: int = TURN_LIMIT) -> Turn:
     except StoreUnavailableError:
         raise
     except OperationalError as error:
-        if isinstance(error.orig, _OF_THE_COMMAND):
+        if _is_the_commands_doing(error):
             return _find_culprit(context, lane, claim, tried, error)
         _give_back(context, lane, claim.command_ids)
         raise TransientError(f"the database did not go through with it ({_plain(error)})") from error
@@ -94,9 +93,13 @@ def take_turn(context: Context, lane: Lane, *, limit: int = TURN_LIMIT) -> Turn:
     return Turn(settled=settled, more=taken >= claim.limit or _has_due(context, lane), claimed=taken)
 
 
-#: psycopg takes these for trouble of the database: what takes too long, or grows too large, is the command's
-#: own doing.
-_OF_THE_COMMAND = (QueryCanceled, ProgramLimitExceeded)
+def _is_the_commands_doing(error: OperationalError) -> bool:
+    """Return whether a statement took too long (57014) or grew too large (class 54): its command is at fault.
+
+    The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    code: str = getattr(error.orig, "sqlstate", None) or ""
+    return code == "57014" or code.startswith("54")
 
 
 def _find_culprit(

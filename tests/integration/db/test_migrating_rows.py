@@ -1,11 +1,11 @@
 """Migrating a database that has rows, as an owner who is no superuser and so stands before its own walls."""
 
-from collections.abc import Iterator
-from uuid import uuid4
+from collections.abc import Iterator, Mapping
+from uuid import UUID, uuid4
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.engine import URL
 
 from worker.db.migrate import alembic_config, migrate
@@ -23,6 +23,9 @@ _ROWS = """
         VALUES (:untouched, :account, :ticket, 'internal', :user, 'adhoc', 'resolved', '2026-01-02 03:04Z');
     INSERT INTO note_draft (session_id, account_id, notes, revision) VALUES (:saved, :account,
         '[{"text": "own"}, {"psa_note_id": "7", "text": "typed"}]', 3);
+    INSERT INTO command (account_id, ticket_id, type, payload, position, key, attempts, reason)
+        VALUES (:account, :ticket, 'step.withdraw', '{}', 1, 'failed', 3, 'unexpected'),
+               (:account, :ticket, 'step.withdraw', '{}', 2, 'killed', 2, NULL);
 """
 
 
@@ -42,7 +45,9 @@ def owned(home, database_url) -> Iterator[tuple[URL, URL]]:
     server.dispose()
 
 
-def test_every_walk_gets_its_draft_and_typed_notes_move_out_of_the_list(owned):
+@pytest.fixture
+def migrated(owned) -> Iterator[tuple[Connection, Mapping[str, UUID]]]:
+    """A database whose rows are older than its schema, as a superuser sees it; and the ids of its rows."""
     owner, superuser = owned
     engine, looking = create_engine(owner), create_engine(superuser)
     with engine.connect() as connection:
@@ -57,16 +62,31 @@ def test_every_walk_gets_its_draft_and_typed_notes_move_out_of_the_list(owned):
             connection.execute(text(statement), {name: ids[name] for name in names})
     migrate(owner.render_as_string(hide_password=False))
     with looking.connect() as connection:
-        query = "SELECT session_id, notes, ticket_notes, closed_at IS NOT NULL FROM note_draft"
-        drafts = {session_id: tuple(rest) for session_id, *rest in connection.exec_driver_sql(query)}
-        walls = connection.exec_driver_sql(
-            "SELECT bool_and(relforcerowsecurity) FROM pg_class"
-            " WHERE relname IN ('note_draft', 'l1_walk_session')"
-        ).scalar_one()
+        yield connection, ids
+    engine.dispose()
+    looking.dispose()
+
+
+def test_every_walk_gets_its_draft_and_typed_notes_move_out_of_the_list(migrated):
+    connection, ids = migrated
+    query = "SELECT session_id, notes, ticket_notes, closed_at IS NOT NULL FROM note_draft"
+    drafts = {session_id: tuple(rest) for session_id, *rest in connection.exec_driver_sql(query)}
     assert drafts == {
         ids["saved"]: ([{"text": "own"}], [{"psa_note_id": "7", "text": "typed"}], False),
         ids["untouched"]: ([], [], True),
     }
-    assert walls
-    engine.dispose()
-    looking.dispose()
+
+
+def test_what_had_failed_keeps_its_count(migrated):
+    connection, _ = migrated
+    counted = connection.exec_driver_sql("SELECT attempts, failures FROM command ORDER BY position").all()
+    assert counted == [(3, 3), (2, 0)]
+
+
+def test_every_wall_that_was_let_down_stands_again(migrated):
+    connection, _ = migrated
+    walls = connection.exec_driver_sql(
+        "SELECT bool_and(relforcerowsecurity) FROM pg_class"
+        " WHERE relname IN ('note_draft', 'l1_walk_session', 'delivery', 'command')"
+    )
+    assert walls.scalar_one()

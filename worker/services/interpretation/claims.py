@@ -135,7 +135,7 @@ def still_pending(tx: Transaction, claimed: Claim, *options: ORMOption) -> Seque
 
 
 def _park_spent(tx: Transaction, delivery: DeliveryRow) -> None:
-    reason = "its worker died every time it was tried"
+    reason = "its worker died or failed every time it was tried"
     parked = tx.session.scalars(
         update(DeliveryRow)
         .where(

@@ -18,6 +18,7 @@ from worker.domain.outbox import backoff
 from worker.domain.words import DeliveryState
 from worker.errors import Refusal
 from worker.services import routing
+from worker.services.accounts import open_link
 from worker.services.admission import heard
 from worker.services.context import Context
 from worker.services.hinting import hint_delivery
@@ -63,11 +64,13 @@ def interpret(context: Context, *, account_id: UUID | None, delivery_id: int) ->
 
 def _ask(context: Context, connection: ConnectionRow, delivery_id: int) -> Interpreted:
     """Ask the PSA what the lane's deliveries are about, and file what it shows."""
+    # before the claim: secrets that do not open are no fault of the delivery
+    client = context.providers[connection.provider].client(open_link(context, connection))
     claim = claims.claim(context, connection, delivery_id)
     if claim is None:
         return Interpreted()
     try:
-        facts = refetched.fetch(context, connection, claim.lane, said_deleted=claim.said_deleted)
+        facts = refetched.fetch(context, connection, client, claim.lane, said_deleted=claim.said_deleted)
     except CallError as error:
         _again_later(context, claim, error)
         return Interpreted()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
-from integrations.ports import PsaNote, PsaTicket
+from integrations.ports import PsaClient, PsaNote, PsaTicket
 from worker.db.models import CommandRow, ConnectionRow, SessionRow, TicketRow, UserRow
 from worker.db.unit_of_work import Transaction
 from worker.domain.marker import marked
@@ -22,7 +22,6 @@ from worker.domain.words import (
 )
 from worker.errors import Refusal
 from worker.services import lookup
-from worker.services.accounts import open_link
 from worker.services.context import Context
 from worker.services.filing import NewCommand, Place, file, find_place
 from worker.services.interpretation import ticket_changes
@@ -50,10 +49,14 @@ class Facts:
 
 
 def fetch(
-    context: Context, connection: ConnectionRow, external_id: str, *, said_deleted: bool = False
+    context: Context,
+    connection: ConnectionRow,
+    client: PsaClient,
+    external_id: str,
+    *,
+    said_deleted: bool = False,
 ) -> Facts:
     """Ask the PSA for the ticket and the notes since the ticket's cursor. Raises the client's CallErrors."""
-    client = context.providers[connection.provider].client(open_link(context, connection))
     with context.uow.begin(connection.account_id) as tx:
         row = _ticket_row(tx, connection, external_id)
         cursor = row.note_cursor if row else None
