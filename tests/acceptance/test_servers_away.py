@@ -13,9 +13,10 @@ import pytest
 import requests
 from redis import Redis
 
+from integrations.connectwise.webhook import SIGNATURE_HEADER
 from tests.acceptance.crashing import OPEN, START_SECONDS, WORKER, Play, Stage, program, stage_in
 from tests.acceptance.searching import searched_home
-from tests.acceptance.tools import new_ticket, signed, wait_for
+from tests.acceptance.tools import JSON, new_ticket, signed, wait_for
 from worker.crash_points import EXIT_CODE, CrashPoint
 from worker.domain.words import CommandType
 from worker.runtime.embedded import hold, release
@@ -201,11 +202,13 @@ def test_a_frozen_postgres_keeps_no_sender_waiting_for_more_than_two_seconds(sta
 
 def test_without_postgres_connectwise_gets_the_one_status_that_it_retries(stage: Stage):
     with postgres_stopped(stage):
-        answer = requests.post(stage.webhook_url("connectwise"), data=b"{}", timeout=ANSWER_SECONDS)
-        assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (429, True)
         stage.psa.create_ticket("Monitor broken", assigned_to="jdoe")
         wait_for("an answer", lambda: stage.psa.deliveries()[-1].answers)
-        assert stage.psa.deliveries()[-1].answers[0] == 429
+        sent = stage.psa.deliveries()[-1]
+        assert sent.answers[0] == 429
+        headers = {SIGNATURE_HEADER: sent.signature, **JSON}
+        answer = requests.post(sent.url, data=sent.body, headers=headers, timeout=ANSWER_SECONDS)
+        assert (answer.status_code, answer.headers["Retry-After"].isdigit()) == (429, True)
     stage.psa.wait_for_deliveries()
 
 
