@@ -17,6 +17,8 @@ def main() -> int:
     """Return 0 where every promise held, 1 where one was broken."""
     given = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
+    # a job in a shell's background has it ignored, and so would every program that is to be stopped by it
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options = Options(
         seed=given.seed if given.seed is not None else int(time.time()) % 1_000_000,
         seconds=given.minutes * 60,
