@@ -1,8 +1,6 @@
 """Signed callouts, sent from background threads as Autotask sends them: in order for each webhook."""
 
-import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,17 +13,13 @@ from integrations.autotask.simulator.messages import (
 from integrations.autotask.simulator.records import ErrorLog
 from integrations.autotask.simulator.world import Change, World
 from integrations.autotask.webhook import SIGNATURE_HEADER
-from integrations.errors import ProviderError
-from integrations.http import Limits, Outgoing, exchange
+from integrations.simulation.sending import Sender, try_post
 
 #: Developer help, "Webhooks: error handling": 10 s, 2xx is success, five attempts within about 2 minutes.
 TIMEOUT_SECONDS = 10.0
 RETRY_DELAYS_SECONDS = (30.0, 30.0, 30.0, 30.0)
 #: Failed callouts in a row after which the webhook is switched off.
 MOST_FAILURES = 25
-
-SENDERS = 8
-ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -38,19 +32,16 @@ class CalloutSettings:
     most_failures: int = MOST_FAILURES
 
 
-class Callouts:
+class Callouts(Sender[Delivery]):
     """Sends a callout for every announced change that a webhook wants, and remembers what came back."""
 
     def __init__(self, world: World, settings: CalloutSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or CalloutSettings()
         #: False: callouts are lost, as in an outage between Autotask and the receiver.
         self.on = True
         self._world = world
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._deliveries: list[Delivery] = []
         self._queues: dict[tuple[str, int], deque[Delivery]] = {}
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="callout")
         world.announce = self.announce
 
     def announce(self, change: Change) -> None:
@@ -69,31 +60,13 @@ class Callouts:
         """Deliver in the background, after what its webhook still has to send; also one made up by a test."""
         key = (delivery.entity, delivery.webhook_id)
         with self._changed:
-            self._deliveries.append(delivery)
+            self._keep(delivery)
             waiting = self._queues.get(key)
             if waiting is not None:
                 waiting.append(delivery)
                 return
             self._queues[key] = deque([delivery])
-        if not self._stopping.is_set():
-            self._senders.submit(self._drain, key)
-
-    def all(self) -> list[Delivery]:
-        with self._changed:
-            return list(self._deliveries)
-
-    def wait_until_done(self, timeout_seconds: float) -> bool:
-        """Return whether every delivery made so far got its last answer in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: all(d.done for d in self._deliveries), timeout_seconds)
-
-    def clear(self) -> None:
-        with self._changed:
-            self._deliveries.clear()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._senders.shutdown(wait=True, cancel_futures=True)
+        self._submit(self._drain, key)
 
     def _drain(self, key: tuple[str, int]) -> None:
         """Send a webhook's callouts one after the other; while one is retried, the others wait."""
@@ -106,9 +79,7 @@ class Callouts:
             self._deliver(delivery)
             if delivery.signature is not None:
                 self._settle(delivery)
-            with self._changed:
-                delivery.done = True
-                self._changed.notify_all()
+            self._finish(delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
         for delay in (0.0, *self.settings.retry_delays_seconds):
@@ -154,12 +125,4 @@ class Callouts:
         headers = {"Content-Type": "application/json"}
         if delivery.signature is not None:
             headers[SIGNATURE_HEADER] = delivery.signature
-        seconds = self.settings.timeout_seconds
-        try:
-            return exchange(
-                Outgoing("POST", delivery.url, headers, delivery.body),
-                limits=Limits(seconds, seconds, seconds, ANSWER_BYTES),
-                allow_private_hosts=True,
-            ).status
-        except (ProviderError, ValueError) as error:
-            return str(error)
+        return try_post(delivery.url, headers, delivery.body, timeout_seconds=self.settings.timeout_seconds)

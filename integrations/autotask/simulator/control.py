@@ -182,7 +182,7 @@ def control_router(parts: Parts) -> APIRouter:
 
     @router.get("/deliveries")
     def deliveries() -> list[dict[str, Any]]:
-        return [delivery.as_json() for delivery in parts.callouts.all()]
+        return parts.callouts.as_json()
 
     @router.post("/settings")
     def change_settings(behaviour: Behaviour) -> Behaviour:

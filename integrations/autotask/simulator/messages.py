@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +10,7 @@ from integrations.autotask.simulator.picklists import WEBHOOK_FIELDS
 from integrations.autotask.simulator.records import Webhook
 from integrations.autotask.simulator.world import Change
 from integrations.autotask.webhook import signature_of
-
-FIRST_OK, FIRST_REDIRECT = 200, 300
+from integrations.simulation.sending import SUCCESS
 
 #: What Autotask's JSON writes as \uXXXX though JSON need not: & < > ' " ` + and all beyond ASCII.
 _ESCAPED = re.compile(r"\\\\|\\u[0-9a-f]{4}|\\\"|[&<>'`+]")
@@ -33,11 +32,7 @@ class Delivery:
 
     @property
     def taken(self) -> bool:
-        last = self.answers[-1] if self.answers else None
-        return isinstance(last, int) and FIRST_OK <= last < FIRST_REDIRECT
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "body": self.body.decode()}
+        return bool(self.answers) and self.answers[-1] in SUCCESS
 
 
 def vendor_json(message: dict[str, Any]) -> bytes:

@@ -1,12 +1,10 @@
 """Signed callbacks, delivered from background threads as ConnectWise delivers them."""
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.connectwise.keys import hmac_key
@@ -14,20 +12,16 @@ from integrations.connectwise.simulator.directory import API_MEMBER
 from integrations.connectwise.simulator.records import Callback
 from integrations.connectwise.simulator.world import World
 from integrations.connectwise.webhook import SIGNATURE_HEADER, signature_of
-from integrations.errors import ProviderError
-from integrations.http import Limits, Outgoing, exchange
+from integrations.simulation.sending import SUCCESS, Sender, try_post
 
 #: PSA Callbacks page: 5 s, any 2xx is success, two retries and only on these.
 TIMEOUT_SECONDS = 5.0
 RETRY_DELAYS_SECONDS = (2.0, 4.0)
 RETRIED = frozenset({404, 409, 419, 429})
-SUCCESS = range(200, 300)
 #: "Inactive after 3 consecutive days of failing" (PSA Callbacks page).
 DISABLED_AFTER_SECONDS = 3 * 24 * 3600.0
 
 KEY_PATH = "/v2025_1//system/callbackkey/index.rails"
-SENDERS = 8
-ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -58,11 +52,8 @@ class Delivery:
     answers: list[int | str] = field(default_factory=list)
     done: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "body": self.body.decode()}
 
-
-class Callbacks:
+class Callbacks(Sender[Delivery]):
     """Sends a callback for every announced save, and remembers what came back."""
 
     def __init__(
@@ -72,15 +63,12 @@ class Callbacks:
         settings: CallbackSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self.settings = settings or CallbackSettings()
         self.key_id = uuid.uuid4().hex
         self._world = world
         self._base_url = base_url
         self._clock = clock
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._deliveries: list[Delivery] = []
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="callback")
         world.announce = self.announce
 
     def announce(self, action: str, ticket_id: int, ticket: dict[str, Any] | None, member: str) -> None:
@@ -93,27 +81,8 @@ class Callbacks:
 
     def send(self, delivery: Delivery) -> None:
         """Deliver in the background; also for a delivery made up by a test."""
-        with self._changed:
-            self._deliveries.append(delivery)
-        if not self._stopping.is_set():
-            self._senders.submit(self._deliver, delivery)
-
-    def all(self) -> list[Delivery]:
-        with self._changed:
-            return list(self._deliveries)
-
-    def wait_until_done(self, timeout_seconds: float) -> bool:
-        """Return whether every delivery made so far got its last answer in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: all(d.done for d in self._deliveries), timeout_seconds)
-
-    def clear(self) -> None:
-        with self._changed:
-            self._deliveries.clear()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._senders.shutdown(wait=True, cancel_futures=True)
+        self._keep(delivery)
+        self._submit(self._deliver, delivery)
 
     def _delivery(
         self, callback: Callback, action: str, ticket_id: int, ticket: dict[str, Any] | None, member: str
@@ -148,8 +117,7 @@ class Callbacks:
                 break
         with self._changed:
             self._judge(delivery)
-            delivery.done = True
-            self._changed.notify_all()
+            self._finish(delivery)
 
     def _judge(self, delivery: Delivery) -> None:
         """Turn the callback inactive where it has failed for too long."""
@@ -173,12 +141,4 @@ class Callbacks:
 
     def _post(self, delivery: Delivery) -> int | str:
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: delivery.signature}
-        seconds = self.settings.timeout_seconds
-        try:
-            return exchange(
-                Outgoing("POST", delivery.url, headers, delivery.body),
-                limits=Limits(seconds, seconds, seconds, ANSWER_BYTES),
-                allow_private_hosts=True,
-            ).status
-        except (ProviderError, ValueError) as error:
-            return str(error)
+        return try_post(delivery.url, headers, delivery.body, timeout_seconds=self.settings.timeout_seconds)

@@ -173,7 +173,7 @@ def _add_views(router: APIRouter, world: World, callbacks: Callbacks) -> None:
 
     @router.get("/deliveries")
     def deliveries() -> list[dict[str, Any]]:
-        return [delivery.as_json() for delivery in callbacks.all()]
+        return callbacks.as_json()
 
 
 def _named(name: str | None) -> Reference | None:

@@ -204,7 +204,7 @@ def _add_views(router: APIRouter, world: World, deliveries: Deliveries) -> None:
 
     @router.get("/deliveries")
     def list_deliveries() -> list[dict[str, Any]]:
-        return [delivery.as_json() for delivery in deliveries.all()]
+        return deliveries.as_json()
 
 
 def _writer(act: _Act) -> Writer:

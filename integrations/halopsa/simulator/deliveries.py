@@ -2,25 +2,19 @@
 
 import base64
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations.errors import ProviderError
 from integrations.halopsa.simulator.directory import EventNumber
 from integrations.halopsa.simulator.payloads import Payload, message
 from integrations.halopsa.simulator.records import Webhook, stamp
 from integrations.halopsa.simulator.world import World
-from integrations.http import Limits, Outgoing, exchange
+from integrations.simulation.sending import SUCCESS, Sender, try_post
 
 #: Not published; ten seconds is what others of the field give.
 TIMEOUT_SECONDS = 10.0
 BASIC = 1
-SENDERS = 8
-ANSWER_BYTES = 64 * 1024
-OK = range(200, 300)
 
 
 @dataclass(slots=True)
@@ -44,21 +38,15 @@ class Delivery:
     answer: int | str | None = None
     done: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "body": self.body.decode()}
 
-
-class Deliveries:
+class Deliveries(Sender[Delivery]):
     """Sends a webhook for every event that one is registered for, and remembers what came back."""
 
     def __init__(self, world: World, settings: SendingSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or SendingSettings()
         self._world = world
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._deliveries: list[Delivery] = []
         self._waiting: dict[str, list[dict[str, Any]]] = {}
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
         world.announce = self.announce
 
     def announce(
@@ -75,10 +63,8 @@ class Deliveries:
     def send(self, webhook: Webhook, body: bytes) -> None:
         """Deliver in the background; also a body made up by a test."""
         delivery = Delivery(webhook.id, webhook.url, body, _authorization(webhook))
-        with self._changed:
-            self._deliveries.append(delivery)
-        if not self._stopping.is_set():
-            self._senders.submit(self._deliver, webhook, delivery)
+        self._keep(delivery)
+        self._submit(self._deliver, webhook, delivery)
 
     def flush(self) -> None:
         """Send what waits for its batch to fill."""
@@ -88,24 +74,15 @@ class Deliveries:
             if webhook_id in self._world.webhooks:
                 self.send(self._world.webhooks[webhook_id], json.dumps(batch).encode())
 
-    def all(self) -> list[Delivery]:
-        with self._changed:
-            return list(self._deliveries)
-
     def wait_until_done(self, timeout_seconds: float) -> bool:
         """Return whether every delivery made so far got its answer in time; unfilled batches go first."""
         self.flush()
-        with self._changed:
-            return self._changed.wait_for(lambda: all(d.done for d in self._deliveries), timeout_seconds)
+        return super().wait_until_done(timeout_seconds)
 
     def clear(self) -> None:
         with self._changed:
-            self._deliveries.clear()
+            super().clear()
             self._waiting.clear()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._senders.shutdown(wait=True, cancel_futures=True)
 
     def _add(self, webhook: Webhook, body: dict[str, Any]) -> None:
         if self.settings.batch == 1:
@@ -121,23 +98,15 @@ class Deliveries:
     def _deliver(self, webhook: Webhook, delivery: Delivery) -> None:
         answer = self._post(delivery)
         with self._changed:
-            delivery.answer, delivery.done = answer, True
-            _count(webhook, failed=answer not in OK)
-            self._changed.notify_all()
+            delivery.answer = answer
+            _count(webhook, failed=answer not in SUCCESS)
+            self._finish(delivery)
 
     def _post(self, delivery: Delivery) -> int | str:
         headers = {"Content-Type": "application/json"}
         if delivery.authorization is not None:
             headers["Authorization"] = delivery.authorization
-        seconds = self.settings.timeout_seconds
-        try:
-            return exchange(
-                Outgoing("POST", delivery.url, headers, delivery.body),
-                limits=Limits(seconds, seconds, seconds, ANSWER_BYTES),
-                allow_private_hosts=True,
-            ).status
-        except (ProviderError, ValueError) as error:
-            return str(error)
+        return try_post(delivery.url, headers, delivery.body, timeout_seconds=self.settings.timeout_seconds)
 
 
 def _authorization(webhook: Webhook) -> str | None:

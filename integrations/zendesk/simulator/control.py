@@ -133,7 +133,7 @@ def control_router(
 
     @router.get("/deliveries")
     def all_deliveries() -> list[dict[str, Any]]:
-        return [delivery.as_json() for delivery in deliveries.all()]
+        return deliveries.as_json()
 
     @router.post("/settings")
     def change_settings(changes: Changes) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """Signed event webhooks, delivered from background threads as Zendesk delivers them."""
 
 import json
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from integrations.errors import ProviderError
-from integrations.http import Limits, NoAnswerError, Outgoing, exchange
+from integrations.http import NoAnswerError
+from integrations.simulation.sending import Sender, post
 from integrations.zendesk.simulator.records import Person, Ticket, Webhook
 from integrations.zendesk.simulator.settings import Settings
 from integrations.zendesk.simulator.world import World
@@ -23,8 +22,6 @@ LONGEST_RETRY_AFTER_SECONDS = 60
 
 ACCOUNT_ID = 22_129_848
 EVENT_VERSION = "2022-11-06"
-SENDERS = 8
-ANSWER_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -39,19 +36,13 @@ class Delivery:
     answers: list[int | str] = field(default_factory=list)
     done: bool = False
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "body": self.body.decode()}
 
-
-class Deliveries:
+class Deliveries(Sender[Delivery]):
     """Sends each event to the webhooks that are subscribed to it, and remembers what came back."""
 
     def __init__(self, world: World, settings: Settings) -> None:
+        super().__init__()
         self._world, self._settings = world, settings
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
-        self._deliveries: list[Delivery] = []
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="webhook")
         world.announce = self.announce
 
     def announce(self, name: str, ticket: Ticket, by: Person, event: dict[str, Any]) -> None:
@@ -62,28 +53,9 @@ class Deliveries:
             if webhook.wants(kind):
                 self._send(_delivery(webhook, kind, ticket, by, event))
 
-    def all(self) -> list[Delivery]:
-        with self._changed:
-            return list(self._deliveries)
-
-    def wait_until_done(self, timeout_seconds: float) -> bool:
-        """Return whether every delivery made so far got its last answer in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: all(d.done for d in self._deliveries), timeout_seconds)
-
-    def clear(self) -> None:
-        with self._changed:
-            self._deliveries.clear()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._senders.shutdown(wait=True, cancel_futures=True)
-
     def _send(self, delivery: Delivery) -> None:
-        with self._changed:
-            self._deliveries.append(delivery)
-        if not self._stopping.is_set():
-            self._senders.submit(self._deliver, delivery)
+        self._keep(delivery)
+        self._submit(self._deliver, delivery)
 
     def _deliver(self, delivery: Delivery) -> None:
         pause = 0.0
@@ -93,19 +65,13 @@ class Deliveries:
             if again is None or len(delivery.answers) > _retries(answer):
                 break
             pause = again
-        with self._changed:
-            delivery.done = True
-            self._changed.notify_all()
+        self._finish(delivery)
 
     def _attempt(self, delivery: Delivery) -> tuple[int | str, float | None]:
         """Return the answer, and after how many seconds it is sent again; None: never."""
         seconds = self._settings.timeout_seconds
         try:
-            answer = exchange(
-                Outgoing("POST", delivery.url, delivery.headers, delivery.body),
-                limits=Limits(seconds, seconds, seconds, ANSWER_BYTES),
-                allow_private_hosts=True,
-            )
+            answer = post(delivery.url, delivery.headers, delivery.body, timeout_seconds=seconds)
         except NoAnswerError as error:
             return str(error), self._settings.retry_seconds if error.timed_out else None
         except (ProviderError, ValueError) as error:
