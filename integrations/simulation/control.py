@@ -1,5 +1,6 @@
-"""The part of the control surface that every simulator has: faults, the request log, a limit of calls."""
+"""The part of the control surface that is the same in every simulator, and what it is in every PSA's."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -7,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from integrations.simulation.faults import Fault, FaultBook
 from integrations.simulation.rate_limit import RateLimit
+from integrations.simulation.sending import Sender
+from integrations.simulation.technician import Technician, add_acts
 from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog, Traffic
 
 
@@ -27,6 +30,32 @@ def install(app: FastAPI, *, faults: FaultBook, log: RequestLog, limit: RateLimi
     if limit:
         app.include_router(_limit_router(limit))
     app.add_middleware(Traffic, faults=faults, log=log)
+
+
+def psa_router(
+    technician: Technician,
+    deliveries: Sender[Any],
+    *,
+    state: Callable[[], dict[str, Any]],
+    reset: Callable[[], None],
+) -> APIRouter:
+    """Return what is the same for every PSA: a technician's acts, `/state`, `/deliveries`, `/reset`."""
+    router = APIRouter(prefix=CONTROL_PREFIX)
+    add_acts(router, technician)
+
+    @router.get("/state")
+    def show_state() -> dict[str, Any]:
+        return state()
+
+    @router.get("/deliveries")
+    def list_deliveries() -> list[dict[str, Any]]:
+        return deliveries.as_json()
+
+    @router.post("/reset", status_code=204)
+    def forget() -> None:
+        reset()
+
+    return router
 
 
 def _router(faults: FaultBook, log: RequestLog) -> APIRouter:

@@ -12,57 +12,25 @@ from integrations.autotask.simulator.limits import Usage
 from integrations.autotask.simulator.picklists import NEW, resource
 from integrations.autotask.simulator.queries import Pages
 from integrations.autotask.simulator.world import INTERNAL, World
+from integrations.simulation import technician
+from integrations.simulation.control import psa_router
 from integrations.simulation.faults import FaultBook
 from integrations.simulation.rate_limit import RateLimit
-from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
+from integrations.simulation.traffic import RequestLog
 
-TECHNICIAN = "jdoe"
 DEFAULT_COMPANY = "Acme"
 TASK_NOTES = 3
 PUBLISH_ALL = 1
 
 
-class _Act(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    member: str = TECHNICIAN
-
-
-class NewTicket(_Act):
-    """A ticket by names."""
-
-    summary: str
+class NewTicket(technician.NewTicket):
     board: str = "Help Desk"
-    status: str | None = None
-    type: str | None = None
-    priority: str | None = None
-    company: str | None = None
-    assigned_to: str | None = None
 
 
-class NewNote(_Act):
-    """A note by a technician, or by a customer where `contact` is named."""
-
-    text: str
+class NewNote(technician.NewNote):
     title: str = "Note"
-    contact: str | None = None
     note_type: int = TASK_NOTES
-
-
-class Edit(_Act):
-    text: str
-
-
-class NewStatus(_Act):
-    status: str
-
-
-class Assignment(_Act):
-    assigned_to: str
-
-
-class Merge(_Act):
-    into: int
 
 
 class Behaviour(BaseModel):
@@ -150,9 +118,9 @@ class Technician:
         note = NoteBody.model_validate(body)
         return {"id": self._world.add_note(ticket_id, note, resource(new.member).id, contact=contact)}
 
-    def edit_note(self, ticket_id: int, note_id: int, edit: Edit) -> None:
-        change = NotePatch.model_validate({"id": note_id, "description": edit.text})
-        self._world.change_note(ticket_id, change, resource(edit.member).id)
+    def edit_note(self, ticket_id: int, note_id: int, new: NewText) -> None:
+        change = NotePatch.model_validate({"id": note_id, "description": new.text})
+        self._world.change_note(ticket_id, change, resource(new.member).id)
 
     def set_status(self, ticket_id: int, new: NewStatus) -> None:
         value = self._world.picklists.value("status", new.status)
@@ -162,8 +130,8 @@ class Technician:
         assigned = {"assignedResourceID": resource(new.assigned_to).id}
         self._world.change_ticket(ticket_id, assigned, resource(new.member).id)
 
-    def merge(self, ticket_id: int, merge: Merge) -> None:
-        self._world.merge_ticket(ticket_id, merge.into, resource(merge.member).id)
+    def merge(self, ticket_id: int, new: Merge) -> None:
+        self._world.merge_ticket(ticket_id, new.into, resource(new.member).id)
 
     def delete_note(self, ticket_id: int, note_id: int, member: str = TECHNICIAN) -> None:
         self._world.delete_note(ticket_id, note_id, resource(member).id)
@@ -173,25 +141,14 @@ class Technician:
 
 
 def control_router(parts: Parts) -> APIRouter:
-    router = APIRouter(prefix=CONTROL_PREFIX)
-    _add_technician(router, parts.world)
-
-    @router.get("/state")
-    def state() -> dict[str, Any]:
-        return state_of(parts.world)
-
-    @router.get("/deliveries")
-    def deliveries() -> list[dict[str, Any]]:
-        return parts.callouts.as_json()
+    router = psa_router(
+        Technician(parts.world), parts.callouts, state=lambda: state_of(parts.world), reset=parts.reset
+    )
 
     @router.post("/settings")
     def change_settings(behaviour: Behaviour) -> Behaviour:
         parts.behave(behaviour)
         return behaviour
-
-    @router.post("/reset", status_code=204)
-    def reset() -> None:
-        parts.reset()
 
     return router
 
@@ -210,14 +167,3 @@ def state_of(world: World) -> dict[str, Any]:
         },
         "error_logs": world.records("WebhookEventErrorLogs"),
     }
-
-
-def _add_technician(router: APIRouter, world: World) -> None:
-    technician = Technician(world)
-    router.post("/tickets", status_code=201)(technician.create_ticket)
-    router.delete("/tickets/{ticket_id}", status_code=204)(technician.delete_ticket)
-    router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
-    router.post("/tickets/{ticket_id}/notes/{note_id}", status_code=204)(technician.edit_note)
-    router.post("/tickets/{ticket_id}/status", status_code=204)(technician.set_status)
-    router.post("/tickets/{ticket_id}/assign", status_code=204)(technician.assign)
-    router.post("/tickets/{ticket_id}/merge", status_code=204)(technician.merge)

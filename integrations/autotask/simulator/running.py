@@ -6,23 +6,14 @@ from typing import Any, Self
 
 from integrations.autotask.simulator.app import create_app, make_parts
 from integrations.autotask.simulator.callouts import RETRY_DELAYS_SECONDS, CalloutSettings
-from integrations.autotask.simulator.control import (
-    TECHNICIAN,
-    Assignment,
-    Edit,
-    Merge,
-    NewNote,
-    NewStatus,
-    NewTicket,
-    Technician,
-    state_of,
-)
+from integrations.autotask.simulator.control import NewNote, NewTicket, Technician, state_of
 from integrations.autotask.simulator.messages import Delivery
 from integrations.autotask.simulator.picklists import API_RESOURCE, ROLE
 from integrations.autotask.simulator.world import Identity
 from integrations.ports import Link
 from integrations.simulation.faults import Fault, FaultKind
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
 from integrations.simulation.traffic import LoggedRequest
 
 #: A callout with all its retries takes 2 minutes and five time-outs; tests shorten both.
@@ -121,7 +112,7 @@ class RunningSimulator:
         return str(self._technician.add_note(int(ticket_id), new)["id"])
 
     def edit_note(self, ticket_id: str, note_id: str, text: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.edit_note(int(ticket_id), int(note_id), Edit(text=text, member=member))
+        self._technician.edit_note(int(ticket_id), int(note_id), NewText(text=text, member=member))
 
     def delete_note(self, ticket_id: str, note_id: str, *, member: str = TECHNICIAN) -> None:
         """In the screens only: the API has no such call."""

@@ -9,57 +9,20 @@ from integrations.connectwise.simulator.bodies import NoteBody, Reference, Ticke
 from integrations.connectwise.simulator.callbacks import Callbacks
 from integrations.connectwise.simulator.directory import BOARDS
 from integrations.connectwise.simulator.world import World
+from integrations.simulation import technician
+from integrations.simulation.control import psa_router
 from integrations.simulation.faults import FaultBook
 from integrations.simulation.rate_limit import RateLimit
-from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
-
-TECHNICIAN = "jdoe"
-
-
-class _Act(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    member: str = TECHNICIAN
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
+from integrations.simulation.traffic import RequestLog
 
 
-class NewTicket(_Act):
-    """A ticket by names."""
-
-    summary: str
+class NewTicket(technician.NewTicket):
     board: str = BOARDS[0].name
-    status: str | None = None
-    type: str | None = None
-    priority: str | None = None
-    company: str | None = None
-    assigned_to: str | None = None
 
 
-class NewNote(_Act):
-    """A note by a technician, or by a customer where `contact` is named."""
-
-    text: str
-    contact: str | None = None
+class NewNote(technician.NewNote):
     internal: bool = True
-
-
-class NewStatus(_Act):
-    status: str
-
-
-class Assignment(_Act):
-    assigned_to: str
-
-
-class NewText(_Act):
-    """What a note says from now on."""
-
-    text: str
-
-
-class Merge(_Act):
-    """The ticket that takes this one's place."""
-
-    into: int
 
 
 class Sending(BaseModel):
@@ -111,16 +74,24 @@ class Technician:
     def edit_note(self, ticket_id: int, note_id: int, new: NewText) -> dict[str, Any]:
         return self._world.change_note(ticket_id, note_id, new.text, new.member)
 
-    def merge(self, ticket_id: int, merge: Merge) -> None:
-        self._world.merge_ticket(ticket_id, merge.into, merge.member)
+    def merge(self, ticket_id: int, new: Merge) -> None:
+        self._world.merge_ticket(ticket_id, new.into, new.member)
+
+    def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:
+        self._world.delete_ticket(ticket_id, member)
 
 
 def control_router(
     world: World, callbacks: Callbacks, faults: FaultBook, log: RequestLog, limit: RateLimit
 ) -> APIRouter:
-    router = APIRouter(prefix=CONTROL_PREFIX)
-    _add_technician(router, world)
-    _add_views(router, world, callbacks)
+    def reset() -> None:
+        world.reset()
+        callbacks.clear()
+        faults.clear()
+        log.clear()
+        limit.allow(None)
+
+    router = psa_router(Technician(world), callbacks, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")
     def change_settings(sending: Sending) -> dict[str, Any]:
@@ -132,14 +103,6 @@ def control_router(
     def rotate_key() -> None:
         world.rotate_key()
 
-    @router.post("/reset", status_code=204)
-    def reset() -> None:
-        world.reset()
-        callbacks.clear()
-        faults.clear()
-        log.clear()
-        limit.allow(None)
-
     return router
 
 
@@ -150,30 +113,6 @@ def state_of(world: World) -> dict[str, Any]:
         "time_entries": world.time_entries(),
         "callbacks": [callback.as_json() for callback in world.callbacks.values()],
     }
-
-
-def _add_technician(router: APIRouter, world: World) -> None:
-    technician = Technician(world)
-    router.post("/tickets", status_code=201)(technician.create_ticket)
-    router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
-    router.post("/tickets/{ticket_id}/status")(technician.set_status)
-    router.post("/tickets/{ticket_id}/assign")(technician.assign)
-    router.post("/tickets/{ticket_id}/notes/{note_id}")(technician.edit_note)
-    router.post("/tickets/{ticket_id}/merge", status_code=204)(technician.merge)
-
-    @router.delete("/tickets/{ticket_id}", status_code=204)
-    def delete_ticket(ticket_id: int, member: str = TECHNICIAN) -> None:
-        world.delete_ticket(ticket_id, member)
-
-
-def _add_views(router: APIRouter, world: World, callbacks: Callbacks) -> None:
-    @router.get("/state")
-    def state() -> dict[str, Any]:
-        return state_of(world)
-
-    @router.get("/deliveries")
-    def deliveries() -> list[dict[str, Any]]:
-        return callbacks.as_json()
 
 
 def _named(name: str | None) -> Reference | None:

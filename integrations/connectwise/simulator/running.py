@@ -7,17 +7,7 @@ from typing import Any, Self
 from integrations.connectwise.simulator.app import create_app
 from integrations.connectwise.simulator.bodies import CallbackBody
 from integrations.connectwise.simulator.callbacks import Callbacks, CallbackSettings, Delivery
-from integrations.connectwise.simulator.control import (
-    TECHNICIAN,
-    Assignment,
-    Merge,
-    NewNote,
-    NewStatus,
-    NewText,
-    NewTicket,
-    Technician,
-    state_of,
-)
+from integrations.connectwise.simulator.control import NewNote, NewTicket, Technician, state_of
 from integrations.connectwise.simulator.directory import API_MEMBER
 from integrations.connectwise.simulator.registration import register
 from integrations.connectwise.simulator.world import Identity, World
@@ -25,6 +15,7 @@ from integrations.ports import Link
 from integrations.simulation.faults import Fault, FaultBook, FaultKind
 from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
 from integrations.simulation.traffic import LoggedRequest, RequestLog
 
 #: A callback with both retries takes 6 s and three time-outs; a loaded machine a little more.

@@ -11,7 +11,6 @@ from integrations.halopsa.simulator.deliveries import Deliveries
 from integrations.halopsa.simulator.directory import (
     AGENTS,
     FIRST_USER_EMAIL,
-    JDOE,
     PRIVATE_NOTE,
     STATUSES,
     TEAMS,
@@ -20,53 +19,18 @@ from integrations.halopsa.simulator.errors import missing
 from integrations.halopsa.simulator.payloads import Payload
 from integrations.halopsa.simulator.records import Action, Agent, Named, Ticket
 from integrations.halopsa.simulator.world import World, Writer
+from integrations.simulation import technician
+from integrations.simulation.control import psa_router
 from integrations.simulation.faults import FaultBook
 from integrations.simulation.rate_limit import RateLimit
-from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
-
-#: An agent's number, which is how HaloPSA names a member; a login name is understood too.
-TECHNICIAN = str(JDOE.id)
+from integrations.simulation.technician import TECHNICIAN, Act, Assignment, Merge, NewNote, NewStatus, NewText
+from integrations.simulation.traffic import RequestLog
 
 
-class _Act(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NewTicket(technician.NewTicket):
+    """A board is a team."""
 
-    member: str = TECHNICIAN
-
-
-class NewTicket(_Act):
-    """A ticket by names. A board is a team."""
-
-    summary: str
     board: str = TEAMS[0].name
-    status: str | None = None
-    type: str | None = None
-    priority: str | None = None
-    company: str | None = None
-    assigned_to: str | None = None
-
-
-class NewNote(_Act):
-    """A note by a technician, or by a customer where `contact` is named."""
-
-    text: str
-    contact: str | None = None
-
-
-class NewText(_Act):
-    text: str
-
-
-class NewStatus(_Act):
-    status: str
-
-
-class Assignment(_Act):
-    assigned_to: str
-
-
-class Merge(_Act):
-    into: int
 
 
 class Sending(BaseModel):
@@ -107,8 +71,8 @@ class Technician:
         writer = Writer(user=new.contact) if by_user else _writer(new)
         return self._world.write_action(body, writer).as_json()
 
-    def edit_note(self, ticket_id: int, action_id: int, new: NewText) -> dict[str, Any]:
-        body = ActionBody(id=action_id, ticket_id=ticket_id, note=new.text)
+    def edit_note(self, ticket_id: int, note_id: int, new: NewText) -> dict[str, Any]:
+        body = ActionBody(id=note_id, ticket_id=ticket_id, note=new.text)
         return self._world.write_action(body, _writer(new)).as_json()
 
     def delete_note(self, ticket_id: int, action_id: int, member: str) -> None:
@@ -125,6 +89,9 @@ class Technician:
     def merge(self, ticket_id: int, new: Merge) -> dict[str, Any]:
         self._world.merge_ticket(ticket_id, new.into, _writer(new))
         return self._world.ticket(ticket_id).as_json(details=True)
+
+    def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:  # noqa: ARG002 (HaloPSA says nobody)
+        self._world.delete_ticket(ticket_id)
 
     def _id(self, kind: str, name: str | None) -> int | None:
         record = self._world.named(kind, name)
@@ -147,9 +114,14 @@ def control_router(
     faults: FaultBook,
     log: RequestLog,
 ) -> APIRouter:
-    router = APIRouter(prefix=CONTROL_PREFIX)
-    _add_technician(router, world)
-    _add_views(router, world, deliveries)
+    def reset() -> None:
+        world.reset()
+        deliveries.clear()
+        limit.allow(None)
+        faults.clear()
+        log.clear()
+
+    router = psa_router(Technician(world), deliveries, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")
     def change_settings(sending: Sending) -> dict[str, Any]:
@@ -160,14 +132,6 @@ def control_router(
     @router.post("/revoke-tokens", status_code=204)
     def revoke_tokens() -> None:
         access.revoke_all()
-
-    @router.post("/reset", status_code=204)
-    def reset() -> None:
-        world.reset()
-        deliveries.clear()
-        limit.allow(None)
-        faults.clear()
-        log.clear()
 
     return router
 
@@ -183,31 +147,7 @@ def _with_actions(world: World, ticket: Ticket) -> dict[str, Any]:
     return {**ticket.as_json(details=True), "actions": [action.as_json() for action in actions]}
 
 
-def _add_technician(router: APIRouter, world: World) -> None:
-    technician = Technician(world)
-    router.post("/tickets", status_code=201)(technician.create_ticket)
-    router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
-    router.post("/tickets/{ticket_id}/notes/{action_id}")(technician.edit_note)
-    router.post("/tickets/{ticket_id}/status")(technician.set_status)
-    router.post("/tickets/{ticket_id}/assign")(technician.assign)
-    router.post("/tickets/{ticket_id}/merge")(technician.merge)
-
-    @router.delete("/tickets/{ticket_id}", status_code=204)
-    def delete_ticket(ticket_id: int) -> None:
-        world.delete_ticket(ticket_id)
-
-
-def _add_views(router: APIRouter, world: World, deliveries: Deliveries) -> None:
-    @router.get("/state")
-    def state() -> dict[str, Any]:
-        return state_of(world)
-
-    @router.get("/deliveries")
-    def list_deliveries() -> list[dict[str, Any]]:
-        return deliveries.as_json()
-
-
-def _writer(act: _Act) -> Writer:
+def _writer(act: Act) -> Writer:
     return Writer(agent(act.member))
 
 

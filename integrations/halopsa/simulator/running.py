@@ -8,17 +8,7 @@ from integrations.halopsa.mapping import action_id, note_id
 from integrations.halopsa.simulator.access import TOKEN_SECONDS, Access, Identity
 from integrations.halopsa.simulator.app import Parts, create_app
 from integrations.halopsa.simulator.bodies import WebhookBody
-from integrations.halopsa.simulator.control import (
-    TECHNICIAN,
-    Assignment,
-    Merge,
-    NewNote,
-    NewStatus,
-    NewText,
-    NewTicket,
-    Technician,
-    state_of,
-)
+from integrations.halopsa.simulator.control import NewTicket, Technician, state_of
 from integrations.halopsa.simulator.deliveries import BASIC, Delivery, SendingSettings
 from integrations.halopsa.simulator.directory import API_AGENT, APPLICATION, EventNumber
 from integrations.halopsa.simulator.records import Action, Webhook
@@ -26,6 +16,7 @@ from integrations.halopsa.simulator.registration import write_webhook
 from integrations.ports import Link
 from integrations.simulation.faults import Fault
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewNote, NewStatus, NewText
 from integrations.simulation.traffic import LoggedRequest
 
 #: A webhook is sent once, with a time-out of 10 s; a loaded machine takes a little more.
@@ -129,8 +120,8 @@ class RunningSimulator:
     def assign(self, ticket_id: str, assigned_to: str, *, member: str = TECHNICIAN) -> None:
         self._technician.assign(int(ticket_id), Assignment(assigned_to=assigned_to, member=member))
 
-    def delete_ticket(self, ticket_id: str, *, member: str = TECHNICIAN) -> None:  # noqa: ARG002 (HaloPSA says nobody)
-        self.world.delete_ticket(int(ticket_id))
+    def delete_ticket(self, ticket_id: str, *, member: str = TECHNICIAN) -> None:
+        self._technician.delete_ticket(int(ticket_id), member)
 
     def merge_ticket(self, ticket_id: str, into: str, *, member: str = TECHNICIAN) -> None:
         self._technician.merge(int(ticket_id), Merge(into=int(into), member=member))

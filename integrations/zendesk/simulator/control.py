@@ -6,58 +6,19 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from integrations.simulation.traffic import CONTROL_PREFIX
+from integrations.simulation import technician
+from integrations.simulation.control import psa_router
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewNote, NewStatus, NewText
 from integrations.zendesk.simulator.bodies import CommentBody, TicketChanges
 from integrations.zendesk.simulator.deliveries import Deliveries
 from integrations.zendesk.simulator.settings import Settings
 from integrations.zendesk.simulator.world import World, agent_named, status_named
 
-TECHNICIAN = "jdoe"
 
+class NewTicket(technician.NewTicket):
+    """There is one group, which stands for the board."""
 
-class _Act(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    member: str = TECHNICIAN
-
-
-class NewTicket(_Act):
-    """A ticket by names. There is one group, which stands for the board."""
-
-    summary: str
-    board: str | None = None
     status: str = "New"
-    type: str | None = None
-    priority: str | None = None
-    company: str | None = None
-    assigned_to: str | None = None
-
-
-class NewNote(_Act):
-    """A comment by a technician, or by a customer where `contact` is named."""
-
-    text: str
-    contact: str | None = None
-
-
-class NewText(_Act):
-    """What is left of a comment after a redaction."""
-
-    text: str
-
-
-class NewStatus(_Act):
-    status: str
-
-
-class Assignment(_Act):
-    assigned_to: str
-
-
-class Merge(_Act):
-    """The ticket that takes this one's place."""
-
-    into: int
 
 
 class Changes(BaseModel):
@@ -106,34 +67,17 @@ class Technician:
     def assign(self, ticket_id: int, new: Assignment) -> None:
         self._world.assign(ticket_id, agent_named(new.assigned_to), agent_named(new.member))
 
-    def merge(self, ticket_id: int, merge: Merge) -> None:
-        self._world.merge(ticket_id, merge.into, agent_named(merge.member))
+    def merge(self, ticket_id: int, new: Merge) -> None:
+        self._world.merge(ticket_id, new.into, agent_named(new.member))
 
-    def delete(self, ticket_id: int, member: str = TECHNICIAN) -> None:
+    def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:
         self._world.delete(ticket_id, agent_named(member))
 
 
 def control_router(
     world: World, deliveries: Deliveries, settings: Settings, reset: Callable[[], None]
 ) -> APIRouter:
-    router = APIRouter(prefix=CONTROL_PREFIX)
-    technician = Technician(world)
-    router.post("/tickets", status_code=201)(technician.create_ticket)
-    router.delete("/tickets/{ticket_id}", status_code=204)(technician.delete)
-    router.post("/tickets/{ticket_id}/notes", status_code=201)(technician.add_note)
-    router.post("/tickets/{ticket_id}/notes/{note_id}", status_code=204)(technician.edit_note)
-    router.post("/tickets/{ticket_id}/status", status_code=204)(technician.set_status)
-    router.post("/tickets/{ticket_id}/assign", status_code=204)(technician.assign)
-    router.post("/tickets/{ticket_id}/merge", status_code=204)(technician.merge)
-    router.post("/reset", status_code=204)(reset)
-
-    @router.get("/state")
-    def state() -> dict[str, Any]:
-        return state_of(world)
-
-    @router.get("/deliveries")
-    def all_deliveries() -> list[dict[str, Any]]:
-        return deliveries.as_json()
+    router = psa_router(Technician(world), deliveries, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")
     def change_settings(changes: Changes) -> dict[str, Any]:

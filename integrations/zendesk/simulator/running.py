@@ -7,19 +7,11 @@ from typing import Any, Self
 from integrations.ports import Link
 from integrations.simulation.faults import Fault
 from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
+from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewNote, NewStatus, NewText
 from integrations.simulation.traffic import LoggedRequest
 from integrations.zendesk.mapping import NAMES
 from integrations.zendesk.simulator.app import DELIVERY_SECONDS, Parts
-from integrations.zendesk.simulator.control import (
-    TECHNICIAN,
-    Assignment,
-    Merge,
-    NewNote,
-    NewStatus,
-    NewText,
-    NewTicket,
-    Technician,
-)
+from integrations.zendesk.simulator.control import NewTicket, Technician
 from integrations.zendesk.simulator.deliveries import Delivery
 from integrations.zendesk.simulator.settings import Settings
 from integrations.zendesk.simulator.world import Identity, World
@@ -90,7 +82,7 @@ class RunningSimulator:
         self._technician.assign(int(ticket_id), Assignment(assigned_to=assigned_to, member=member))
 
     def delete_ticket(self, ticket_id: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.delete(int(ticket_id), member)
+        self._technician.delete_ticket(int(ticket_id), member)
 
     def merge_ticket(self, ticket_id: str, into: str, *, member: str = TECHNICIAN) -> None:
         self._technician.merge(int(ticket_id), Merge(into=int(into), member=member))
