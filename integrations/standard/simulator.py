@@ -5,8 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -17,10 +16,11 @@ from integrations.http import WRITE_LIMITS, Outgoing, exchange
 from integrations.payload import json_object
 from integrations.ports import Link, WebhookRequest
 from integrations.simulation import control
-from integrations.simulation.faults import Fault, FaultBook, FaultKind
+from integrations.simulation.faults import FaultBook
 from integrations.simulation.rate_limit import Limited, RateLimit
-from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
-from integrations.simulation.traffic import CONTROL_PREFIX, LoggedRequest, RequestLog
+from integrations.simulation.running import Running
+from integrations.simulation.server import bound_socket, serve_forever, url_of
+from integrations.simulation.traffic import CONTROL_PREFIX, RequestLog
 from integrations.standard.signature import secret_key, sign
 from integrations.standard.webhook import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
 
@@ -121,28 +121,15 @@ def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lam
         serve_forever(app, bound, lambda: ready(url))
 
 
-class RunningStandardSimulator:
+class RunningStandardSimulator(Running):
     """The simulator on a free loopback port while the context is open."""
 
     def __init__(self, secret: str = DEMO_SECRET) -> None:
-        bound = bound_socket()
-        self.base_url = url_of(bound) + RECEIVE_PATH
-        self.secret = secret
-        self.inbox = Inbox()
-        self.faults = FaultBook()
-        self.log = RequestLog()
-        self.limit = RateLimit()
-        app = create_app(self.inbox, secret, self.faults, self.log, self.limit)
-        self._server = RunningServer(app, bound)
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.__exit__(kind, error, trace)
+        inbox, faults, log, limit = Inbox(), FaultBook(), RequestLog(), RateLimit()
+        app = create_app(inbox, secret, faults, log, limit)
+        super().__init__(app, bound_socket(), faults=faults, log=log, limit=limit)
+        self.base_url += RECEIVE_PATH
+        self.inbox, self.secret = inbox, secret
 
     def reset(self) -> None:
         """Forget everything: messages, faults, requests, a limit."""
@@ -162,17 +149,6 @@ class RunningStandardSimulator:
         self, url: str, command_type: str, data: Mapping[str, Any], message_id: str | None = None
     ) -> int | str:
         return send_command(url, self.secret, command_type, data, message_id or f"msg_{uuid.uuid4().hex}")
-
-    def fault(self, kind: FaultKind | str, *, method: str = "*", path: str = "*", **options: Any) -> None:
-        """Ask for a fault. Options: the other fields of simulation.faults.Fault."""
-        self.faults.add(Fault.model_validate({"kind": kind, "method": method, "path": path, **options}))
-
-    def limit_calls(self, per_minute: int | None) -> None:
-        """Answer 429 beyond this many webhooks in any 60 seconds; None: no limit."""
-        self.limit.allow(per_minute)
-
-    def requests(self, method: str = "*", path_part: str = "") -> list[LoggedRequest]:
-        return self.log.all(method, path_part)
 
 
 def _control_router(inbox: Inbox, secret: str, faults: FaultBook, log: RequestLog) -> APIRouter:

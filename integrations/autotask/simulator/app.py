@@ -3,17 +3,15 @@
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from integrations.autotask.simulator import control, errors
+from integrations.autotask.simulator import errors
 from integrations.autotask.simulator.api import api_router, public_router
 from integrations.autotask.simulator.callouts import Callouts, CalloutSettings
+from integrations.autotask.simulator.control import control_router
 from integrations.autotask.simulator.limits import Limits, Usage
 from integrations.autotask.simulator.queries import Pages
 from integrations.autotask.simulator.registration import add_webhooks
 from integrations.autotask.simulator.world import Identity, World
-from integrations.simulation import control as shared_control
-from integrations.simulation.faults import FaultBook
-from integrations.simulation.rate_limit import RateLimit
-from integrations.simulation.traffic import RequestLog
+from integrations.simulation import control, parts
 
 API_PATH = "/atservicesrest/v1.0"
 
@@ -31,32 +29,35 @@ class AnyCase:
         await self._app(scope, receive, send)
 
 
-def make_parts(
-    base_url: str, settings: CalloutSettings | None = None, identity: Identity | None = None
-) -> control.Parts:
-    """Return the state of a fresh simulator that answers under `base_url`."""
-    world = World(identity)
-    return control.Parts(
-        world=world,
-        callouts=Callouts(world, settings),
-        pages=Pages(world, base_url),
-        usage=Usage(),
-        limit=RateLimit(),
-        faults=FaultBook(),
-        log=RequestLog(),
-    )
+class Parts(parts.Parts[World, Callouts]):
+    """Autotask: its records, the callouts that tell of them, the pages of its lists, and its own limits."""
 
+    def __init__(
+        self, base_url: str, settings: CalloutSettings | None = None, identity: Identity | None = None
+    ) -> None:
+        world = World(identity)
+        super().__init__(world, Callouts(world, settings))
+        self.pages = Pages(world, base_url)
+        self.usage = Usage()
+        self._base_url = base_url
 
-def create_app(parts: control.Parts, base_url: str) -> FastAPI:
-    """Return Autotask's API, its limits, and the control surface over the given state."""
-    app = FastAPI(title="Autotask PSA simulator", redirect_slashes=False)
-    errors.install(app)
-    api = api_router(parts.world, parts.pages, parts.usage)
-    add_webhooks(api, parts.world)
-    app.include_router(public_router(parts.world, base_url), prefix=API_PATH)
-    app.include_router(api, prefix=API_PATH)
-    app.include_router(control.control_router(parts))
-    app.add_middleware(AnyCase)
-    app.add_middleware(Limits, usage=parts.usage, limit=parts.limit)
-    shared_control.install(app, faults=parts.faults, log=parts.log, limit=parts.limit)
-    return app
+    def reset(self) -> None:
+        """Forget records, webhooks, faults, requests and deliveries; no limits but Autotask's own."""
+        super().reset()
+        self.deliveries.on = True
+        self.pages.clear()
+        self.usage.clear()
+
+    def app(self) -> FastAPI:
+        """Return Autotask's API, its limits, and the control surface over these parts."""
+        app = FastAPI(title="Autotask PSA simulator", redirect_slashes=False)
+        errors.install(app)
+        api = api_router(self.world, self.pages, self.usage)
+        add_webhooks(api, self.world)
+        app.include_router(public_router(self.world, self._base_url), prefix=API_PATH)
+        app.include_router(api, prefix=API_PATH)
+        app.include_router(control_router(self.world, self.deliveries, self.usage, self.reset))
+        app.add_middleware(AnyCase)
+        app.add_middleware(Limits, usage=self.usage, limit=self.limit)
+        control.install(app, faults=self.faults, log=self.log, limit=self.limit)
+        return app

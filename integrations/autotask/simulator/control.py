@@ -1,6 +1,6 @@
 """`/_simulator/`: act as a technician, look inside, change how callouts are sent and calls are limited."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,14 +10,10 @@ from integrations.autotask.simulator.bodies import NoteBody, NotePatch
 from integrations.autotask.simulator.callouts import Callouts
 from integrations.autotask.simulator.limits import Usage
 from integrations.autotask.simulator.picklists import NEW, resource
-from integrations.autotask.simulator.queries import Pages
 from integrations.autotask.simulator.world import INTERNAL, World
 from integrations.simulation import technician
 from integrations.simulation.control import psa_router
-from integrations.simulation.faults import FaultBook
-from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
-from integrations.simulation.traffic import RequestLog
 
 DEFAULT_COMPANY = "Acme"
 TASK_NOTES = 3
@@ -48,43 +44,6 @@ class Behaviour(BaseModel):
     latency_seconds: float | None = Field(default=None, ge=0)
     requests_by_others: int | None = Field(default=None, ge=0)
     denied: list[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a simulator is made of."""
-
-    world: World
-    callouts: Callouts
-    pages: Pages
-    usage: Usage
-    limit: RateLimit
-    faults: FaultBook
-    log: RequestLog
-
-    def reset(self) -> None:
-        """Forget records, webhooks, faults, requests and deliveries; no limits but Autotask's own."""
-        self.world.reset()
-        self.callouts.clear()
-        self.callouts.on = True
-        self.pages.clear()
-        self.usage.clear()
-        self.limit.allow(None)
-        self.faults.clear()
-        self.log.clear()
-
-    def behave(self, behaviour: Behaviour) -> None:
-        given = behaviour.model_dump(exclude_none=True)
-        for name, value in given.items():
-            for settings in (self.callouts.settings, self.usage.settings):
-                if name in settings.__dataclass_fields__:
-                    setattr(settings, name, tuple(value) if isinstance(value, list) else value)
-        if "on" in given:
-            self.callouts.on = given["on"]
-        if "requests_by_others" in given:
-            self.usage.pretend(given["requests_by_others"])
-        if "denied" in given:
-            self.world.denied = set(given["denied"])
 
 
 class Technician:
@@ -133,21 +92,16 @@ class Technician:
     def merge(self, ticket_id: int, new: Merge) -> None:
         self._world.merge_ticket(ticket_id, new.into, resource(new.member).id)
 
-    def delete_note(self, ticket_id: int, note_id: int, member: str = TECHNICIAN) -> None:
-        self._world.delete_note(ticket_id, note_id, resource(member).id)
-
     def delete_ticket(self, ticket_id: int, member: str = TECHNICIAN) -> None:
         self._world.delete_ticket(ticket_id, resource(member).id)
 
 
-def control_router(parts: Parts) -> APIRouter:
-    router = psa_router(
-        Technician(parts.world), parts.callouts, state=lambda: state_of(parts.world), reset=parts.reset
-    )
+def control_router(world: World, callouts: Callouts, usage: Usage, reset: Callable[[], None]) -> APIRouter:
+    router = psa_router(Technician(world), callouts, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")
     def change_settings(behaviour: Behaviour) -> Behaviour:
-        parts.behave(behaviour)
+        _behave(behaviour, world, callouts, usage)
         return behaviour
 
     return router
@@ -167,3 +121,17 @@ def state_of(world: World) -> dict[str, Any]:
         },
         "error_logs": world.records("WebhookEventErrorLogs"),
     }
+
+
+def _behave(behaviour: Behaviour, world: World, callouts: Callouts, usage: Usage) -> None:
+    given = behaviour.model_dump(exclude_none=True)
+    for name, value in given.items():
+        for settings in (callouts.settings, usage.settings):
+            if name in settings.__dataclass_fields__:
+                setattr(settings, name, tuple(value) if isinstance(value, list) else value)
+    if "on" in given:
+        callouts.on = given["on"]
+    if "requests_by_others" in given:
+        usage.pretend(given["requests_by_others"])
+    if "denied" in given:
+        world.denied = set(given["denied"])

@@ -1,5 +1,6 @@
 """`/_simulator/`: act as a technician, look inside, change how callbacks are sent."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,10 +12,7 @@ from integrations.connectwise.simulator.directory import BOARDS
 from integrations.connectwise.simulator.world import World
 from integrations.simulation import technician
 from integrations.simulation.control import psa_router
-from integrations.simulation.faults import FaultBook
-from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewStatus, NewText
-from integrations.simulation.traffic import RequestLog
 
 
 class NewTicket(technician.NewTicket):
@@ -81,16 +79,7 @@ class Technician:
         self._world.delete_ticket(ticket_id, member)
 
 
-def control_router(
-    world: World, callbacks: Callbacks, faults: FaultBook, log: RequestLog, limit: RateLimit
-) -> APIRouter:
-    def reset() -> None:
-        world.reset()
-        callbacks.clear()
-        faults.clear()
-        log.clear()
-        limit.allow(None)
-
+def control_router(world: World, callbacks: Callbacks, reset: Callable[[], None]) -> APIRouter:
     router = psa_router(Technician(world), callbacks, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")

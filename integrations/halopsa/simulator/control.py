@@ -1,5 +1,6 @@
 """`/_simulator/`: act as a technician, look inside, change how webhooks are sent."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
@@ -21,10 +22,7 @@ from integrations.halopsa.simulator.records import Action, Agent, Named, Ticket
 from integrations.halopsa.simulator.world import World, Writer
 from integrations.simulation import technician
 from integrations.simulation.control import psa_router
-from integrations.simulation.faults import FaultBook
-from integrations.simulation.rate_limit import RateLimit
 from integrations.simulation.technician import TECHNICIAN, Act, Assignment, Merge, NewNote, NewStatus, NewText
-from integrations.simulation.traffic import RequestLog
 
 
 class NewTicket(technician.NewTicket):
@@ -75,9 +73,6 @@ class Technician:
         body = ActionBody(id=note_id, ticket_id=ticket_id, note=new.text)
         return self._world.write_action(body, _writer(new)).as_json()
 
-    def delete_note(self, ticket_id: int, action_id: int, member: str) -> None:
-        self._world.delete_action(ticket_id, action_id, Writer(agent(member)))
-
     def set_status(self, ticket_id: int, new: NewStatus) -> dict[str, Any]:
         body = TicketBody(id=ticket_id, status_id=_named(STATUSES, new.status).id)
         return self._world.change_ticket(body, _writer(new)).as_json(details=True)
@@ -107,20 +102,8 @@ def agent(member: str) -> Agent:
 
 
 def control_router(
-    world: World,
-    access: Access,
-    deliveries: Deliveries,
-    limit: RateLimit,
-    faults: FaultBook,
-    log: RequestLog,
+    world: World, access: Access, deliveries: Deliveries, reset: Callable[[], None]
 ) -> APIRouter:
-    def reset() -> None:
-        world.reset()
-        deliveries.clear()
-        limit.allow(None)
-        faults.clear()
-        log.clear()
-
     router = psa_router(Technician(world), deliveries, state=lambda: state_of(world), reset=reset)
 
     @router.post("/settings")

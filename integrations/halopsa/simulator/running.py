@@ -1,72 +1,46 @@
 """The simulator running: in the foreground for the command line, in a thread for tests."""
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from integrations.halopsa.mapping import action_id, note_id
-from integrations.halopsa.simulator.access import TOKEN_SECONDS, Access, Identity
-from integrations.halopsa.simulator.app import Parts, create_app
+from integrations.halopsa.simulator.access import TOKEN_SECONDS, Identity
+from integrations.halopsa.simulator.app import Parts
 from integrations.halopsa.simulator.bodies import WebhookBody
-from integrations.halopsa.simulator.control import NewTicket, Technician, state_of
+from integrations.halopsa.simulator.control import NewTicket, Technician, agent, state_of
 from integrations.halopsa.simulator.deliveries import BASIC, Delivery, SendingSettings
 from integrations.halopsa.simulator.directory import API_AGENT, APPLICATION, EventNumber
 from integrations.halopsa.simulator.records import Action, Webhook
 from integrations.halopsa.simulator.registration import write_webhook
-from integrations.ports import Link
-from integrations.simulation.faults import Fault
-from integrations.simulation.server import RunningServer, bound_socket, serve_forever, url_of
-from integrations.simulation.technician import TECHNICIAN, Assignment, Merge, NewNote, NewStatus, NewText
-from integrations.simulation.traffic import LoggedRequest
+from integrations.halopsa.simulator.world import Writer
+from integrations.simulation.running import RunningPsa, serve_parts
+from integrations.simulation.server import bound_socket
+from integrations.simulation.technician import TECHNICIAN
 
-#: A webhook is sent once, with a time-out of 10 s; a loaded machine takes a little more.
-DELIVERY_SECONDS = 30.0
 WEBHOOK_SECRET = "ticketwalk:5f0c6e1d-halo-webhook"  # noqa: S105 (the simulator's own)
 
 
 def serve(port: int, host: str = "127.0.0.1", ready: Callable[[str], None] = lambda _url: None) -> None:
     """Serve a fresh simulator until it is interrupted. `ready` gets its URL once it answers."""
-    with bound_socket(host, port) as bound:
-        url = url_of(bound)
-        parts = Parts()
-        try:
-            serve_forever(create_app(parts), bound, lambda: ready(url))
-        finally:
-            parts.deliveries.stop()
+    serve_parts(lambda _url: Parts(), port, host, ready)
 
 
-class RunningSimulator:
+class RunningSimulator(RunningPsa[Parts, Delivery]):
     """A HaloPSA on a free loopback port while the context is open, with its state at hand."""
 
+    new_ticket = NewTicket
+
     def __init__(self, *, identity: Identity | None = None) -> None:
-        bound = bound_socket()
-        self.base_url = url_of(bound)
-        self.parts = Parts(access=Access(identity))
-        self.world = self.parts.world
-        self._technician = Technician(self.world)
-        self._server = RunningServer(create_app(self.parts), bound)
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.parts.deliveries.stop()
-        self._server.__exit__(kind, error, trace)
+        parts = Parts(identity)
+        super().__init__(parts, Technician(parts.world), bound_socket())
+        self.world = parts.world
 
     def reset(self) -> None:
         """Forget records, webhooks, tokens, faults, limits, requests and deliveries."""
-        self.wait_for_deliveries()
-        self.world.reset()
+        super().reset()
         self.parts.access.revoke_all()
         self.parts.access.token_seconds = TOKEN_SECONDS
         self.parts.deliveries.settings = SendingSettings()
-        self.parts.deliveries.clear()
-        self.parts.limit.allow(None)
-        self.parts.faults.clear()
-        self.parts.log.clear()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -86,45 +60,15 @@ class RunningSimulator:
         """What `connection add --webhook-secret` takes."""
         return (WEBHOOK_SECRET,)
 
-    def link(self, connection_id: str = "connection-1", **credentials: str) -> Link:
-        """Return a link to this simulator; `credentials` replace its own."""
-        return Link(
-            connection_id=connection_id,
-            base_url=self.base_url,
-            credentials={**self.credentials, **credentials},
-            webhook_secrets=self.webhook_secrets,
-            allow_private_hosts=True,
-        )
-
-    def create_ticket(self, summary: str = "VPN down", **fields: str) -> str:
-        """Create a ticket as a technician and return its id. Fields: those of control.NewTicket."""
-        new = NewTicket.model_validate({"summary": summary, **fields})
-        return str(self._technician.create_ticket(new)["id"])
-
-    def add_note(
-        self, ticket_id: str, text: str, *, member: str = TECHNICIAN, contact: str | None = None
-    ) -> str:
-        """Add a note as an agent, or as a customer's contact, and return its id."""
-        new = NewNote(text=text, member=member, contact=contact)
-        return note_id(ticket_id, self._technician.add_note(int(ticket_id), new)["id"])
+    def add_note(self, ticket_id: str, text: str, **fields: Any) -> str:
+        """As for any PSA; the id has the ticket's in front, since numbers begin anew in each ticket."""
+        return note_id(ticket_id, int(super().add_note(ticket_id, text, **fields)))
 
     def edit_note(self, ticket_id: str, note_id: str, text: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.edit_note(int(ticket_id), action_id(note_id), NewText(text=text, member=member))
+        super().edit_note(ticket_id, str(action_id(note_id)), text, member=member)
 
     def delete_note(self, ticket_id: str, note_id: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.delete_note(int(ticket_id), action_id(note_id), member)
-
-    def set_status(self, ticket_id: str, status: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.set_status(int(ticket_id), NewStatus(status=status, member=member))
-
-    def assign(self, ticket_id: str, assigned_to: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.assign(int(ticket_id), Assignment(assigned_to=assigned_to, member=member))
-
-    def delete_ticket(self, ticket_id: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.delete_ticket(int(ticket_id), member)
-
-    def merge_ticket(self, ticket_id: str, into: str, *, member: str = TECHNICIAN) -> None:
-        self._technician.merge(int(ticket_id), Merge(into=int(into), member=member))
+        self.world.delete_action(int(ticket_id), action_id(note_id), Writer(agent(member)))
 
     def ticket(self, ticket_id: str) -> dict[str, Any]:
         return self.world.ticket(int(ticket_id)).as_json(details=True)
@@ -170,23 +114,3 @@ class RunningSimulator:
     def set_webhooks(self, *, on: bool) -> None:
         """Stop firing webhooks, as in an outage between HaloPSA and the service; or fire them again."""
         self.parts.deliveries.settings.on = on
-
-    def limit_calls(self, per_minute: int | None) -> None:
-        """Answer 429 beyond this many API calls in any 60 seconds; None: no limit."""
-        self.parts.limit.allow(per_minute)
-
-    def fault(self, kind: str, *, method: str = "*", path: str = "*", **options: Any) -> None:
-        """Ask for a fault. Options: the other fields of simulation.faults.Fault."""
-        self.parts.faults.add(Fault.model_validate({"kind": kind, "method": method, "path": path, **options}))
-
-    def requests(self, method: str = "*", path_part: str = "") -> list[LoggedRequest]:
-        return self.parts.log.all(method, path_part)
-
-    def deliveries(self) -> list[Delivery]:
-        return self.parts.deliveries.all()
-
-    def wait_for_deliveries(self, timeout_seconds: float = DELIVERY_SECONDS) -> list[Delivery]:
-        """Wait until every webhook got its answer; unfilled batches go out first. Raises TimeoutError."""
-        if not self.parts.deliveries.wait_until_done(timeout_seconds):
-            raise TimeoutError("webhooks are still being delivered")
-        return self.parts.deliveries.all()
