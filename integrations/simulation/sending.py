@@ -28,7 +28,10 @@ Delivery = TypeVar("Delivery", bound=Sent)
 
 
 class Sender(Generic[Delivery]):
-    """Keeps every delivery. What a PSA sends, how often, and what follows from it, its own class says."""
+    """Keeps every delivery. What a PSA sends, how often, and what follows from it, its own class says.
+
+    `_stopping` is what it waits on between two attempts; `_changed` guards what is kept.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
