@@ -20,6 +20,7 @@ from redis.exceptions import DataError
 from integrations.errors import PayloadError
 from integrations.payload import json_value
 from worker.shares import AGAIN_HEADER, Coming, let_in, queue_of, share_in, shares
+from worker.wakes import LANE_HEADER
 
 log = structlog.get_logger()
 
@@ -161,7 +162,8 @@ class StrictChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
             super()._put(queue, message, **kwargs)
             return
         with self.conn_or_acquire() as client:
-            let_in(client, share, Coming(dumps(message), again=headers.get(AGAIN_HEADER) is True))
+            lane = str(headers.get(LANE_HEADER) or headers.get("id"))
+            let_in(client, share, Coming(dumps(message), lane, again=headers.get(AGAIN_HEADER) is True))
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

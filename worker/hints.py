@@ -22,7 +22,7 @@ BACKLOG = 10_000
 #: Hints sent together; their lanes are looked up in one round trip.
 BATCH = 100
 #: Hints whose lanes are flagged together, just before they are sent: a publisher that dies in between leaves
-#: flags without a message, and the sweep waits for these to run out.
+#: flags without a message, and what happens in those lanes until they run out is left to the sweep.
 FLAGGED_AT_ONCE = 20
 
 
@@ -38,8 +38,8 @@ class CeleryPublisher:
         What repeats is left out where enough waits.
         """
         wanted: deque[Hint] = deque()
+        room: dict[str, int] = {}
         try:
-            room = self._room_of_what_repeats(hints)
             for start in range(0, len(hints), FLAGGED_AT_ONCE):
                 wanted.extend(self._wanted(hints[start : start + FLAGGED_AT_ONCE]))
                 while wanted:
@@ -49,30 +49,21 @@ class CeleryPublisher:
                     wanted.popleft()
         except (OperationalError, RedisError, OSError) as error:
             log.warning("hints not sent", dropped=len(hints), error=type(error).__name__)
-            self._wakes.give_back([hint.lane for hint in wanted if hint.lane is not None])
-
-    def _room_of_what_repeats(self, hints: Sequence[Hint]) -> dict[str, int]:
-        """Return how many of what repeats each share takes.
-
-        Asked even if no hint will be sent: it lets in what waits for a place, which nothing else may do where
-        a worker died with all that stood in the queue.
-        """
-        shares_of = dict.fromkeys(self._share(hint) for hint in hints if hint.repeats)
-        return {share: self._shares.room_again(share) for share in shares_of if share is not None}
+            self._wakes.give_back(list(filter(None, map(_flag_of, wanted))))
 
     def _wanted(self, hints: Sequence[Hint]) -> list[Hint]:
-        lanes = [hint.lane for hint in hints if hint.lane is not None]
-        claimed = iter(self._wakes.claim(lanes))
-        return [hint for hint in hints if hint.lane is None or next(claimed)]
+        """What repeats does not ask for a flag: that of a wake-up that was lost stands for ten seconds."""
+        claimed = iter(self._wakes.claim(list(filter(None, map(_flag_of, hints)))))
+        return [hint for hint in hints if _flag_of(hint) is None or next(claimed)]
 
     def _has_room(self, hint: Hint, room: dict[str, int]) -> bool:
-        """Return whether a hint may be sent. A lane whose hint may not can be waked again."""
+        """Return whether a hint may be sent: of what repeats, each share takes only so many."""
         share = self._share(hint) if hint.repeats else None
         if share is None:
             return True
+        if share not in room:
+            room[share] = self._shares.room_again(share)
         room[share] -= 1
-        if room[share] < 0 and hint.lane is not None:
-            self._wakes.give_back([hint.lane])
         return room[share] >= 0
 
     def _send(self, hint: Hint) -> None:
@@ -104,6 +95,11 @@ class CeleryPublisher:
     @property
     def _shares(self) -> Shares:
         return shares(self._app.conf.broker_url)
+
+
+def _flag_of(hint: Hint) -> str | None:
+    """Return the lane that a hint may be flagged for."""
+    return None if hint.repeats else hint.lane
 
 
 class BackgroundPublisher:

@@ -27,43 +27,55 @@ AGAIN_HEADER = "ticketwalk_again"
 PLACES = 4
 #: Messages of one account that wait for a place. A new one beyond that is dropped; the sweep finds its row.
 WAITING_LIMIT = 10_000
-#: The same of what the sweep sends again, in a list of its own. Without this bound, two beats hint at 200
-#: lanes a second where 100 tasks a second are done: after ten minutes of faults some 25 000 stale wake-ups
-#: stood before every fresh task (`make chaos`).
+#: The same of what the sweep sends again, in a list of its own.
 AGAIN_LIMIT = 100
 #: A list to which nothing comes and of which nothing is let in for so long, in seconds, is of no use.
 _WAITING_SECONDS = 3600
 
-#: KEYS: the queue; the messages of the account that stand there; those that wait; those that wait and were
-#: sent again; how many were let in. ARGV: how many may stand, seconds that they may wait; of one that comes,
-#: how many may wait where it goes, which key that is, and the message. Returns how many wait that were
-#: sent again. A place is free as soon as its message is not in the queue, whatever became of it: whoever was
-#: killed with it holds nothing up. The push comes first, since a Redis that is full refuses only a script's
-#: first write. The two lists take turns: what was lost is the oldest work of the account, and a storm of new
-#: messages may not keep it out.
+#: KEYS: the queue; the account's messages that stand in it, by lane; the lanes of which a message waits;
+#: those of which one waits that was sent again; how many were let in; the messages that wait, by lane.
+#: ARGV: how many may stand, seconds that they may wait; of one that comes, how many may wait where it
+#: goes, which key that is, the message, and its lane. Returns how many wait that were sent again.
+#:
+#: A place is free as soon as its message is not in the queue, whatever became of it: whoever was killed
+#: with it holds nothing up. Of a lane one message waits or stands in the queue: that is enough for all
+#: that happens in it until it is received, and each sweep would put one more behind it. The write of what
+#: comes is the first one, since a Redis that is full refuses only a script's first write. The two lists
+#: take turns: what was lost is the oldest work of the account, and a storm of new messages may not keep it
+#: out.
 _LET_IN = """
-local queue, standing = KEYS[1], KEYS[2]
-if ARGV[3] and redis.call('LLEN', KEYS[tonumber(ARGV[4])]) < tonumber(ARGV[3]) then
-    redis.call('RPUSH', KEYS[tonumber(ARGV[4])], ARGV[5])
-end
-local places = tonumber(ARGV[1])
-for _, message in ipairs(redis.call('SMEMBERS', standing)) do
-    if redis.call('LPOS', queue, message) then
+local queue, places = KEYS[1], tonumber(ARGV[1])
+local stands, gone = {}, {}
+local standing = redis.call('HGETALL', KEYS[2])
+for i = 1, #standing, 2 do
+    if redis.call('LPOS', queue, standing[i + 1]) then
+        stands[standing[i]] = true
         places = places - 1
     else
-        redis.call('SREM', standing, message)
+        gone[#gone + 1] = standing[i]
     end
 end
+local lane = ARGV[6]
+if lane and not stands[lane] and not redis.call('HGET', KEYS[6], lane)
+        and redis.call('LLEN', KEYS[tonumber(ARGV[4])]) < tonumber(ARGV[3]) then
+    redis.call('HSET', KEYS[6], lane, ARGV[5])
+    redis.call('RPUSH', KEYS[tonumber(ARGV[4])], lane)
+end
+for _, left in ipairs(gone) do redis.call('HDEL', KEYS[2], left) end
 for _ = 1, places do
     local list = 3
     if redis.call('EXISTS', KEYS[4]) == 1 then list = 3 + redis.call('INCR', KEYS[5]) % 2 end
     if redis.call('EXISTS', KEYS[list]) == 0 then list = 7 - list end
-    local message = redis.call('LPOP', KEYS[list])
-    if not message then break end
-    redis.call('SADD', standing, message)
-    redis.call('LPUSH', queue, message)
+    local next = redis.call('LPOP', KEYS[list])
+    if not next then break end
+    local message = redis.call('HGET', KEYS[6], next)
+    if message then
+        redis.call('HDEL', KEYS[6], next)
+        redis.call('HSET', KEYS[2], next, message)
+        redis.call('LPUSH', queue, message)
+    end
 end
-for place = 2, 5 do redis.call('EXPIRE', KEYS[place], ARGV[2]) end
+for key = 2, 6 do redis.call('EXPIRE', KEYS[key], ARGV[2]) end
 return redis.call('LLEN', KEYS[4])
 """
 _FRESH_LIST, _AGAIN_LIST = 3, 4
@@ -71,9 +83,10 @@ _FRESH_LIST, _AGAIN_LIST = 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A message that asks for a place, as kombu keeps it in a queue; and whether it was sent before."""
+    """A message that asks for a place, as kombu keeps it in a queue; its lane; whether it was sent before."""
 
     message: str
+    lane: str
     again: bool = False
 
 
@@ -98,7 +111,7 @@ def let_in(redis: Any, share: str, coming: Coming | None = None) -> int:
     arguments: list[object] = [PLACES, _WAITING_SECONDS]
     if coming is not None:
         where = (AGAIN_LIMIT, _AGAIN_LIST) if coming.again else (WAITING_LIMIT, _FRESH_LIST)
-        arguments += [*where, coming.message]
+        arguments += [*where, coming.message, coming.lane]
     return int(redis.execute_command("EVAL", _LET_IN, len(keys), *keys, *arguments))
 
 
@@ -108,7 +121,7 @@ def queue_of(share: str) -> str:
 
 
 def _keys(share: str) -> list[str]:
-    names = ("standing", "waiting", "again", "turn")
+    names = ("places", "fresh", "again", "turn", "waiting")
     return [KEY_PREFIX + queue_of(share), *(f"{KEY_PREFIX}{name}:{share}" for name in names)]
 
 
@@ -123,7 +136,7 @@ class Shares:
         if self._redis is None:
             return
         try:
-            self._redis.lpos(f"{KEY_PREFIX}waiting:", "")
+            self._redis.lpos(f"{KEY_PREFIX}fresh:", "")
         except ResponseError as error:
             raise TicketwalkError(
                 "older than Redis 6.0.6, or its user may not LPOS: no task is queued"

@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 
 from integrations.errors import CallError
 from tests.integration.fakes import FakeProvider, FakePsa, Lost, RecordingPublisher
+from tests.integration.stored_ticket import Trap
 from tests.integration.world import World
+from worker import crash_points
 from worker.db.engine import make_engine, make_owner_engine
 from worker.db.migrate import migrate
 from worker.db.unit_of_work import UnitOfWork
@@ -100,3 +102,10 @@ def world(context: Context, owner: Engine, publisher: RecordingPublisher) -> Wor
 def lost_answer() -> Callable[[CallError], Lost]:
     """Make a call that is done and whose answer is lost."""
     return Lost
+
+
+@pytest.fixture
+def trap(monkeypatch: pytest.MonkeyPatch) -> Trap:
+    made = Trap()
+    monkeypatch.setattr(crash_points, "_armed", lambda: made)
+    return made

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.integration.stored_ticket import DeathError, Trap
+from tests.integration.stored_ticket import DeathError
 from tests.integration.walking import Walking
-from worker import crash_points
 from worker.crash_points import CrashPoint
 from worker.domain.lane import MAX_LOST, SEQUENCE_WAIT
 from worker.domain.words import CommandType
@@ -18,13 +17,6 @@ from worker.services.carrying import command_by_hand
 from worker.services.filing import file_request
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def trap(monkeypatch: pytest.MonkeyPatch) -> Trap:
-    made = Trap()
-    monkeypatch.setattr(crash_points, "_armed", lambda: made)
-    return made
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ from worker.shares import (
     share_in,
     share_of,
 )
-from worker.wakes import LANE_HEADER
 
 
 @pytest.fixture
@@ -103,25 +102,40 @@ def test_the_sweep_lets_in_what_waits_though_it_may_add_nothing(client, publishe
     assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
 
 
-def test_the_sweep_lets_in_what_waits_though_all_of_it_is_flagged(client, publisher, queue):
-    """A worker died with what stood in the queue; the rest waits, so the sweep sends none of it again."""
+def test_of_a_lane_one_message_waits_or_stands_however_often_it_is_sent_again(client, publisher, queue):
     rows = [again(queue, "stormy", number) for number in range(2 * PLACES)]
     publisher.publish(rows)
-    client.delete(f"ticketwalk:{queue}")
-    publisher.publish(rows[PLACES:])
+    assert [sends(client, publisher, row) for row in rows] == [0] * len(rows)
+    client.delete(f"ticketwalk:{queue}")  # by a worker that dies before it begins
+    publisher.publish(rows)
     assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
+    assert client.lrange(f"ticketwalk:again:{share_of('stormy', queue)}", 0, -1) == [
+        f"lane-{queue}-{number}".encode() for number in range(PLACES)
+    ]
 
 
-def test_what_waits_is_not_sent_again_until_it_is_received(client, app, publisher, queue):
+def test_what_waits_is_not_sent_again_until_it_is_received(client, publisher, queue):
     row = again(queue, "stormy", 7)
     assert [sends(client, publisher, row) for _ in "12"] == [1, 0]
-    client.delete(f"ticketwalk:{queue}")
-    begin(app, share_of("stormy", queue), lane=row.lane)
+    client.rpop(f"ticketwalk:{queue}")
     assert sends(client, publisher, row) == 1
 
 
+def test_a_lane_whose_first_wake_up_waits_is_not_sent_again(client, publisher, queue):
+    """It came in a storm, and a sweep finds its rows due before it has had its turn."""
+    publisher.publish([of_lane(queue, "stormy", number) for number in range(2 * PLACES)])
+    assert [sends(client, publisher, again(queue, "stormy", number)) for number in (0, 7)] == [0, 0]
+
+
+def test_a_lane_whose_first_wake_up_was_lost_is_sent_again_though_its_flag_stands(client, publisher, queue):
+    publisher.publish([of_lane(queue, "stormy", 1)])
+    client.delete(f"ticketwalk:{queue}")
+    assert sends(client, publisher, of_lane(queue, "stormy", 1)) == 0
+    assert sends(client, publisher, again(queue, "stormy", 1)) == 1
+
+
 def test_flags_of_what_the_broker_did_not_take_are_given_back(client, publisher, queue):
-    rows = [again(queue, "stormy", number) for number in range(4)]
+    rows = [of_lane(queue, "stormy", number) for number in range(4)]
     with patch.object(publisher, "_send", side_effect=[None, OSError("gone")]):
         publisher.publish(rows)
     flags = [client.exists(f"ticketwalk:wake:{row.lane}") for row in rows]
@@ -129,7 +143,7 @@ def test_flags_of_what_the_broker_did_not_take_are_given_back(client, publisher,
 
 
 def test_a_publisher_that_dies_leaves_few_flags_without_a_message(client, publisher, queue):
-    rows = [again(queue, "stormy", number) for number in range(50)]
+    rows = [of_lane(queue, "stormy", number) for number in range(50)]
     with (
         patch.object(publisher, "_send", side_effect=[None, KeyboardInterrupt]),
         pytest.raises(KeyboardInterrupt),
@@ -193,15 +207,6 @@ def test_an_account_is_asked_about_once_however_many_hints_are_repeated(publishe
     monkeypatch.setattr(Shares, "room_again", asked)
     publisher.publish([again(queue, "stormy", number) for number in range(9)])
     assert asked.call_count == 1
-
-
-def test_a_repeated_hint_that_is_left_out_gives_its_lanes_flag_back(client, publisher, queue):
-    publisher.publish([again(queue, "stormy", number) for number in range(AGAIN_LIMIT)])
-    publisher.publish([again(queue, "stormy", AGAIN_LIMIT + number) for number in range(PLACES)])
-    of_lane = replace(again(queue, "stormy", 1_000), lane=f"lane-{queue}")
-    assert sends(client, publisher, of_lane) == 0
-    client.delete(f"ticketwalk:again:{share_of('stormy', queue)}")
-    assert sends(client, publisher, of_lane) == 1
 
 
 def test_a_full_redis_takes_no_message_and_lets_those_in_that_wait(client, app, publisher, queue):
@@ -277,10 +282,10 @@ def does_nothing() -> dict[str, str]:
     return {"outcome": "applied"}
 
 
-def begin(app: Celery, share: str, lane: str | None = None) -> object:
+def begin(app: Celery, share: str) -> object:
     """Run a task as a worker does that has received this message."""
     task = app.task(base=WalkTask, name="test.task", shared=False)(does_nothing)
-    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share, LANE_HEADER: lane})
+    task.push_request(id=uuid4().hex, headers={SHARE_HEADER: share})
     return task()
 
 
@@ -289,7 +294,7 @@ def sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
 
     def count() -> int:
         found = [
-            key for name in ("waiting", "again") for key in client.keys(f"ticketwalk:{name}:{hint.queue}*")
+            key for name in ("fresh", "again") for key in client.keys(f"ticketwalk:{name}:{hint.queue}*")
         ]
         return len(client.lrange(f"ticketwalk:{hint.queue}", 0, -1)) + sum(map(client.llen, found))
 
@@ -302,12 +307,16 @@ def hint(queue: str, account: str, number: int) -> Hint:
     return Hint("step.record", {"command_id": number, "account_id": account}, queue=queue)
 
 
+def of_lane(queue: str, account: str, number: int) -> Hint:
+    return replace(hint(queue, account, number), lane=f"lane-{queue}-{number}")
+
+
 def again(queue: str, account: str, number: int) -> Hint:
-    return replace(hint(queue, account, number), repeats=True, lane=f"again:{queue}:{number}")
+    return replace(of_lane(queue, account, number), repeats=True)
 
 
 def waiting(queue: str, account: str) -> str:
-    return f"ticketwalk:waiting:{share_of(account, queue)}"
+    return f"ticketwalk:fresh:{share_of(account, queue)}"
 
 
 def standing(client: redis.Redis, queue: str) -> list[tuple[str, int]]:

@@ -132,7 +132,7 @@ class Ticket:
 
     def _is_in_the_work(self, command: Given, last: int | None) -> bool:
         """What a command waits for was given too, and has not had its turn."""
-        ahead = [other for other in self.given if other.state == "pending" and not other.waits]
+        ahead = [other for other in self.given if other.state == "pending" and other is not command]
         missing = range((last or 0) + 1, command.number or 0)
         starts = last is None and any(other.type.startswith("session.start") for other in ahead)
         return starts or any(other.number in missing for other in ahead)

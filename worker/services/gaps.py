@@ -1,7 +1,8 @@
 """Whether a missing sequence number has been accepted already, and only stands behind in the work.
 
 A gap is given up 30 s after the command behind it was filed. Where the service itself was away for that long,
-the missing one may be stored and not interpreted, or filed and not applied: then it is waited for on.
+the missing one may be stored and not interpreted, or filed and not applied: then it is waited for on. An
+earlier one that waits for its own gap comes first too: it has its turn when its 30 s are over.
 """
 
 from sqlalchemy import Exists, and_, exists, or_, select
@@ -26,7 +27,6 @@ def _filed_before(scene: Scene, command: CommandRow, last_sequence: int | None) 
     return exists().where(
         CommandRow.ticket_id == scene.ticket.id,
         CommandRow.state == CommandState.PENDING,
-        ~CommandRow.waits_for_sequence,
         CommandRow.id != command.id,
         earlier,
     )

@@ -133,10 +133,15 @@ def _claim(context: Context, lane: Lane, limit: int) -> _Claim | None:
         if not turn:
             return None
         claimed = [command.command_id for command in turn]
+        # one whose wait is over holds its place from now on: should this worker die, none behind it goes by
         tx.session.execute(
             update(CommandRow)
             .where(CommandRow.id.in_(claimed))
-            .values(attempts=CommandRow.attempts + 1, next_attempt_at=tx.now + CLAIM_LEASE)
+            .values(
+                attempts=CommandRow.attempts + 1,
+                next_attempt_at=tx.now + CLAIM_LEASE,
+                waits_for_sequence=False,
+            )
             .execution_options(synchronize_session=False)
         )
         return _Claim(claimed, limit_of(turn[0], limit))

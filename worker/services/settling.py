@@ -179,8 +179,9 @@ def _last_sequence(scene: Scene, command: CommandRow) -> int | None:
 
 
 def _leave_to_next_turn(scene: Scene, command: CommandRow) -> None:
-    """A turn is bounded: what waited for this number is due now, and before all others, as in this turn."""
+    """A turn is bounded: what waited for this number is due now, not only when its wait is over."""
     for waiting in _next_in_sequence(scene, command):
+        waiting.waits_for_sequence = False
         waiting.next_attempt_at = scene.tx.now
 
 

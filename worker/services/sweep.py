@@ -50,23 +50,23 @@ def _sweep_kind(tx: Across, kind: str) -> int:
 
 def _hint_delivery(tx: Across, row: RowMapping) -> None:
     carried = row["event_kind"] == EventKind.COMMAND
-    hint_delivery(tx, row["id"], carried=carried, **_again(row, "delivery"))
+    hint_delivery(tx, row["id"], carried=carried, **_again(row))
 
 
 def _hint_command(tx: Across, row: RowMapping) -> None:
-    hint_command(tx, row["id"], row["type"], **_again(row, "command"))
+    hint_command(tx, row["id"], row["type"], **_again(row))
 
 
 def _hint_entry(tx: Across, row: RowMapping) -> None:
-    hint_entry(tx, row["id"], session_id=row["session_id"], **_again(row, "entry"))
+    hint_entry(tx, row["id"], session_id=row["session_id"], **_again(row))
 
 
-def _again(row: RowMapping, kind: str) -> dict[str, Any]:
-    """A flag for the row: while its last repetition waits to be received, another would stand behind it."""
+def _again(row: RowMapping) -> dict[str, Any]:
+    """The lane has the name that its first wake-up had: while that one waits, no other is put behind it."""
     return {
         "account_id": row["account_id"],
         "ticket": row["ticket"],
-        "wakes_lane": f"again:{kind}:{row['id']}",
+        "wakes_lane": row["wakes"],
         "repeats": True,
     }
 
@@ -92,8 +92,9 @@ _QUERIES: Mapping[str, str] = {
                 ORDER BY connection_id, lane, id LIMIT 1
             ) following
         )
-        SELECT id, account_id, ticket, event_kind FROM (
+        SELECT id, account_id, ticket, event_kind, wakes FROM (
             SELECT d.id, d.account_id, d.event_kind, d.external_ticket_id AS ticket,
+                concat('delivery:', d.connection_id, ':', d.lane) AS wakes,
                 row_number() OVER (PARTITION BY d.account_id ORDER BY d.id) AS turn
             FROM heads JOIN delivery d ON d.id = heads.id
             WHERE d.next_attempt_at <= now() - :grace
@@ -113,8 +114,8 @@ _QUERIES: Mapping[str, str] = {
                 ORDER BY ticket_id LIMIT 1
             ) following
         )
-        SELECT id, account_id, ticket, type FROM (
-            SELECT c.id, c.account_id, c.type, t.external_id AS ticket,
+        SELECT id, account_id, ticket, type, wakes FROM (
+            SELECT c.id, c.account_id, c.type, t.external_id AS ticket, concat('ticket:', t.id) AS wakes,
                 row_number() OVER (PARTITION BY c.account_id ORDER BY c.id) AS turn
             FROM lanes JOIN ticket t ON t.id = lanes.ticket_id CROSS JOIN LATERAL (
                 SELECT id, account_id, type FROM command
@@ -125,9 +126,10 @@ _QUERIES: Mapping[str, str] = {
         ) due WHERE turn <= :account_limit ORDER BY turn, id LIMIT :limit
     """,
     "outbox": """
-        SELECT id, account_id, session_id, ticket FROM (
+        SELECT id, account_id, session_id, ticket, wakes FROM (
             SELECT DISTINCT ON (o.ticket_id)
                 o.id, o.account_id, o.session_id, t.external_id AS ticket,
+                concat('entries:', o.ticket_id) AS wakes,
                 row_number() OVER (PARTITION BY o.account_id ORDER BY o.id) AS turn
             FROM account a CROSS JOIN LATERAL (
                 SELECT id, account_id, ticket_id, session_id FROM outbox

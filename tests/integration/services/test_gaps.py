@@ -48,6 +48,18 @@ def test_a_step_that_is_filed_goes_before_one_that_has_waited_for_it(world):
     assert notes(world) == ["1", "2"]
 
 
+def test_a_step_that_has_waited_waits_on_for_an_earlier_one_that_waits_too(world):
+    session = world.started("flow")
+    step(world, session, 3)
+    world.rows(f"{LONG_AGO} WHERE state = 'pending'")
+    step(world, session, 2)
+    drain(world.context, world.lane())
+    assert notes(world) == []
+    world.rows(f"{LONG_AGO} WHERE state = 'pending'")
+    drain(world.context, world.lane())
+    assert notes(world) == ["2", "3"]
+
+
 @pytest.mark.parametrize("ticket", ["100", None])
 def test_a_gap_is_not_given_up_while_a_delivery_is_not_interpreted(world, ticket):
     session = overtaken(world)

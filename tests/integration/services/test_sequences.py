@@ -6,6 +6,8 @@ import pytest
 import structlog
 
 from tests.integration.services.commands import breaks, file_only
+from tests.integration.stored_ticket import DeathError
+from worker.crash_points import CrashPoint
 from worker.domain.lane import MAX_FAILURES
 from worker.services.lanes import drain, take_turn
 
@@ -87,6 +89,20 @@ def test_what_waited_for_the_number_of_one_that_lost_its_workers_is_claimed_by_i
     assert world.rows(claimed) == [(0, True)]
     assert take_turn(world.context, world.lane()).settled == 1
     assert notes(world) == ["1", "2"]
+
+
+def test_one_whose_wait_was_over_when_its_worker_died_is_not_overtaken(world, trap):
+    session = world.started("flow")
+    step(world, session, 2, note="2")
+    age(world, 30)
+    trap.point = CrashPoint.LANE_CLAIMED
+    with pytest.raises(DeathError):
+        drain(world.context, world.lane())
+    late = world.do("step.record", session=session, note="late", **STEP)
+    assert late["outcome"] == "waiting"
+    world.rows("UPDATE command SET next_attempt_at = now() WHERE state = 'pending'")
+    drain(world.context, world.lane())
+    assert notes(world) == ["2", "late"]
 
 
 def test_a_waiting_step_holds_nobody_else(world):

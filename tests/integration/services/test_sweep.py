@@ -83,21 +83,22 @@ def test_one_hint_per_lane_is_enough_and_it_names_the_oldest(world):
     assert [next(iter(hint.arguments.values())) for hint in world.published] == [first, oldest]
 
 
-def test_a_row_is_not_sent_again_while_its_last_repetition_waits(world):
-    """Each sweep would put one more message behind the same hundred, and other rows would find no room."""
-    delivery = world.ticket_changed()
+def test_what_is_sent_again_wakes_the_lane_that_its_first_wake_up_named(world):
+    """By that name Redis knows that one waits, and puts no other behind it."""
+    world.published.clear()
+    world.ticket_changed()
     world.do("session.resolve", session=world.started(ticket="101"))
+    first = {hint.task: hint.lane for hint in world.published if hint.lane}
     hold(world)
     age(world)
     world.published.clear()
     sweep(world.context)
-    command = world.one("SELECT min(id) FROM command")
-    entry = world.one("SELECT id FROM outbox")
-    assert [hint.lane for hint in world.published] == [
-        f"again:delivery:{delivery}",
-        f"again:command:{command}",
-        f"again:entry:{entry}",
-    ]
+    ticket = world.lane("101").ticket_id
+    assert {hint.task: hint.lane for hint in world.published} == {
+        "delivery.interpret": first["delivery.interpret"],
+        "session.start_adhoc": f"ticket:{ticket}",
+        "psa.push": f"entries:{ticket}",
+    }
 
 
 def test_a_storm_of_one_account_does_not_bury_anothers_single_event(world):
