@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from worker.crash_points import Commit
@@ -133,15 +133,10 @@ def _claim(context: Context, lane: Lane, limit: int) -> _Claim | None:
         if not turn:
             return None
         claimed = [command.command_id for command in turn]
-        # one whose wait is over holds its place from now on: should this worker die, none behind it goes by
         tx.session.execute(
             update(CommandRow)
             .where(CommandRow.id.in_(claimed))
-            .values(
-                attempts=CommandRow.attempts + 1,
-                next_attempt_at=tx.now + CLAIM_LEASE,
-                waits_for_sequence=False,
-            )
+            .values(attempts=CommandRow.attempts + 1, next_attempt_at=tx.now + CLAIM_LEASE)
             .execution_options(synchronize_session=False)
         )
         return _Claim(claimed, limit_of(turn[0], limit))
@@ -167,7 +162,10 @@ def _lock(tx: Transaction, lane: Lane) -> None:
 
 
 def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
-    """Return the head of the lane: what is next in order, after those whose wait for a gap is over."""
+    """Return the head of the lane: what is next in order, after those whose wait for a gap is over.
+
+    Of these also one that a worker has claimed or died with: until its lease is over, none goes by.
+    """
     columns = (
         CommandRow.id,
         CommandRow.attempts - CommandRow.failures,
@@ -177,7 +175,8 @@ def _pending(tx: Transaction, lane: Lane) -> list[Pending]:
     of_lane = select(*columns).where(
         CommandRow.ticket_id == lane.ticket_id, CommandRow.state == CommandState.PENDING
     )
-    overdue = of_lane.where(CommandRow.waits_for_sequence, CommandRow.next_attempt_at <= tx.now)
+    is_over = or_(CommandRow.next_attempt_at <= tx.now, CommandRow.attempts > CommandRow.failures)
+    overdue = of_lane.where(CommandRow.waits_for_sequence, is_over)
     in_order = of_lane.where(~CommandRow.waits_for_sequence)
     rows = [
         *tx.session.execute(overdue.order_by(CommandRow.sequence, CommandRow.position).limit(TURN_LIMIT)),
