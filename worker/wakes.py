@@ -2,8 +2,8 @@
 
 A flag says that a wake-up of a lane waits to be received, so a burst on one ticket costs few messages. The
 task that receives it takes the flag away before it reads, so what is committed after that gets a wake-up of
-its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it: what it sends
-again has flags of its own.
+its own. A flag whose message was lost runs out by itself, and the sweep does not ask for it. Flags spare the
+messages that are sent; that of a lane only one waits is seen to where they wait (`worker.shares`).
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,7 @@ from worker.redis_client import KEY_PREFIX, quick_client
 
 #: The header that says which lane a message wakes.
 LANE_HEADER = "ticketwalk_lane"
-#: After this many seconds a flag's message is taken for lost. The sweep is far earlier (2 s), unless it was
-#: the sweep's own message that was lost.
+#: After this many seconds a flag's message is taken for lost. The sweep is far earlier (2 s).
 FLAG_SECONDS = 10
 _PREFIX = f"{KEY_PREFIX}wake:"
 
