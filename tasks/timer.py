@@ -42,6 +42,6 @@ def _look() -> None:
     while True:
         pause.wait(LOOK_SECONDS)
         try:
-            hint_due_drafts(task_context(), once=True)
+            hint_due_drafts(task_context())
         except Exception as error:  # noqa: BLE001 - whatever it was, the next look is due in half a second
             log.debug("drafts not looked for", error=type(error).__name__)

@@ -75,6 +75,7 @@ for _ = 1, places do
         redis.call('LPUSH', queue, message)
     end
 end
+if redis.call('EXISTS', KEYS[3]) + redis.call('EXISTS', KEYS[4]) == 0 then redis.call('DEL', KEYS[6]) end
 for key = 2, 6 do redis.call('EXPIRE', KEYS[key], ARGV[2]) end
 return redis.call('LLEN', KEYS[4])
 """
@@ -121,7 +122,7 @@ def queue_of(share: str) -> str:
 
 
 def _keys(share: str) -> list[str]:
-    names = ("places", "fresh", "again", "turn", "waiting")
+    names = ("places", "fresh", "repeated", "turn", "messages")
     return [KEY_PREFIX + queue_of(share), *(f"{KEY_PREFIX}{name}:{share}" for name in names)]
 
 
@@ -137,10 +138,10 @@ class Shares:
             return
         try:
             self._redis.lpos(f"{KEY_PREFIX}fresh:", "")
+            self._redis.hgetall(f"{KEY_PREFIX}places:")
         except ResponseError as error:
-            raise TicketwalkError(
-                "older than Redis 6.0.6, or its user may not LPOS: no task is queued"
-            ) from error
+            told = "older than Redis 6.0.6, or its user may not LPOS or HGETALL: no task is queued"
+            raise TicketwalkError(told) from error
 
     def let_in(self, share: str) -> None:
         """A worker has received a message of the account, so the next one has a place."""

@@ -109,9 +109,17 @@ def test_of_a_lane_one_message_waits_or_stands_however_often_it_is_sent_again(cl
     client.delete(f"ticketwalk:{queue}")  # by a worker that dies before it begins
     publisher.publish(rows)
     assert [command for _, command in standing(client, queue)] == [4, 5, 6, 7]
-    assert client.lrange(f"ticketwalk:again:{share_of('stormy', queue)}", 0, -1) == [
+    assert client.lrange(f"ticketwalk:repeated:{share_of('stormy', queue)}", 0, -1) == [
         f"lane-{queue}-{number}".encode() for number in range(PLACES)
     ]
+
+
+def test_lanes_whose_list_was_evicted_are_waked_again(client, publisher, queue):
+    """A Redis that may evict takes one key and leaves another."""
+    publisher.publish([of_lane(queue, "stormy", number) for number in range(PLACES + 1)])
+    client.delete(waiting(queue, "stormy"), f"ticketwalk:{queue}")
+    publisher.publish([again(queue, "stormy", 0)])
+    assert sends(client, publisher, again(queue, "stormy", PLACES)) == 1
 
 
 def test_what_waits_is_not_sent_again_until_it_is_received(client, publisher, queue):
@@ -193,7 +201,7 @@ def test_a_storm_of_new_hints_keeps_no_repeated_one_out(client, publisher, queue
 def test_repeated_hints_that_come_together_are_kept_up_to_the_same_bound(client, publisher, queue):
     publisher.publish([hint(queue, "stormy", number) for number in range(PLACES)])
     publisher.publish([again(queue, "stormy", number) for number in range(100, 100 + 2 * AGAIN_LIMIT)])
-    assert client.llen(f"ticketwalk:again:{share_of('stormy', queue)}") == AGAIN_LIMIT
+    assert client.llen(f"ticketwalk:repeated:{share_of('stormy', queue)}") == AGAIN_LIMIT
 
 
 def test_new_hints_are_kept_up_to_a_bound(client, publisher, queue):
@@ -294,7 +302,7 @@ def sends(client: redis.Redis, publisher: CeleryPublisher, hint: Hint) -> int:
 
     def count() -> int:
         found = [
-            key for name in ("fresh", "again") for key in client.keys(f"ticketwalk:{name}:{hint.queue}*")
+            key for name in ("fresh", "repeated") for key in client.keys(f"ticketwalk:{name}:{hint.queue}*")
         ]
         return len(client.lrange(f"ticketwalk:{hint.queue}", 0, -1)) + sum(map(client.llen, found))
 

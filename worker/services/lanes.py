@@ -195,6 +195,7 @@ def _hold_or_park(context: Context, lane: Lane, command_id: int, error: Exceptio
             return
         command.reason = reason
         command.failures += 1
+        command.waits_for_sequence = False  # its turn had come: from now on it holds its place
         command.next_attempt_at = retry_at(failures=command.failures, now=tx.now)
         if command.failures >= MAX_FAILURES:
             _park(tx, command_id, reason)

@@ -34,7 +34,7 @@ def sweep(context: Context) -> dict[str, int]:
         # a transaction of its own: should one query fail, the others' hints still go out
         with context.uow.across(at=Commit.SWEEP) as tx:
             counts[kind] = _sweep_kind(tx, kind)
-    counts["drafts"] = hint_due_drafts(context, once=False)
+    counts["drafts"] = hint_due_drafts(context)
     return counts
 
 

@@ -85,7 +85,7 @@ def test_hole_b_a_save_between_due_and_picked_up_is_lost(world):
     session = standard_walk(world)
     save(world, session, "one", 1)
     make_due(world)
-    flushing.hint_due_drafts(world.context, once=True)  # on its way to a worker
+    flushing.hint_due_drafts(world.context)  # on its way to a worker
     save(world, session, "two", 2)
     world.pause_is_over(session)
     assert world.walk(session, "walk_notes") == notes("two")
@@ -133,7 +133,7 @@ def test_hole_f_the_timers_message_is_lost(world):
     session = standard_walk(world)
     save(world, session, "one", 1)
     make_due(world)
-    flushing.hint_due_drafts(world.context, once=True)
+    flushing.hint_due_drafts(world.context)
     world.published.clear()  # Redis was emptied
     sweep(world.context)
     assert [hint.task for hint in world.published] == ["notes.flush"]
@@ -216,7 +216,7 @@ def test_hole_j_the_payload_is_frozen_when_the_message_is_sent(world):
     save(world, session, "at first", 1)
     make_due(world)
     world.published.clear()
-    flushing.hint_due_drafts(world.context, once=True)
+    flushing.hint_due_drafts(world.context)
     [hint] = world.published
     assert hint.arguments.keys() == {"account_id"}
     world.rows(

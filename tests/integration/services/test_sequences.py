@@ -105,6 +105,23 @@ def test_one_whose_wait_was_over_when_its_worker_died_is_not_overtaken(world, tr
     assert notes(world) == ["2", "late"]
 
 
+def test_one_that_fails_when_its_wait_is_over_is_not_overtaken(world, monkeypatch):
+    session = world.started("flow")
+    step(world, session, 1, note="1")
+    world.do("step.withdraw", session=session, sequence=3)
+    age(world, 30)
+    breaks(world, monkeypatch, times=1)
+    drain(world.context, world.lane())
+    assert world.do("step.record", session=session, note="late", **STEP)["outcome"] == "waiting"
+    world.rows("UPDATE command SET next_attempt_at = now() WHERE state = 'pending'")
+    drain(world.context, world.lane())
+    world.until(lambda: drain(world.context, world.lane()).settled == 0)
+    assert world.rows("SELECT l1_note, withdrawn_at IS NULL FROM walk_step ORDER BY position") == [
+        ("1", False),
+        ("late", True),
+    ]
+
+
 def test_a_waiting_step_holds_nobody_else(world):
     session = world.started("flow")
     step(world, session, 3, note="3")

@@ -79,22 +79,18 @@ def flush_due(context: Context, *, account_id: UUID | None) -> dict[str, Any]:
         if batch < BATCH_LIMIT:
             break
     else:
-        hint_due_drafts(context, once=True)
+        hint_due_drafts(context)
     return {"outcome": Outcome.APPLIED.value, "written": written}
 
 
-def hint_due_drafts(context: Context, *, once: bool) -> int:
-    """Wake a worker for each account that has due drafts. Return how many accounts.
-
-    `once`: only where no wake-up of the account waits already. The sweep does not ask for that: a wake-up
-    that was lost would otherwise hold all others off for as long as its flag lasts.
-    """
+def hint_due_drafts(context: Context) -> int:
+    """Wake a worker for each account that has due drafts and none waiting. Return how many accounts."""
     with context.uow.across(at=Commit.SWEEP) as tx:
         accounts = tx.session.scalars(_ACCOUNTS).all()
         for account_id in accounts:
             tx.hint(
                 "notes.flush",
-                wakes_lane=f"drafts:{account_id}" if once else None,
+                wakes_lane=f"drafts:{account_id}",
                 repeats=True,
                 account_id=str(account_id),
             )
