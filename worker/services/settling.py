@@ -1,7 +1,7 @@
 """The second half of a turn: give each claimed command its effect or its refusal, in one transaction."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -78,10 +78,12 @@ def settle_turn(
             settled += 1
             if command.sequence is None and CommandType(command.type) not in _STARTS:
                 continue
+            released = list(_next_in_sequence(scene, command))
             if settled < limit:
-                queue.extendleft(_next_in_sequence(scene, command))
-            else:
-                _leave_to_next_turn(scene, command)
+                queue.extendleft(released)
+            elif released:
+                _leave_to_next_turn(scene, released, untried=queue)
+                break
     return settled
 
 
@@ -178,11 +180,19 @@ def _last_sequence(scene: Scene, command: CommandRow) -> int | None:
     return session.last_sequence if session else None
 
 
-def _leave_to_next_turn(scene: Scene, command: CommandRow) -> None:
-    """A turn is bounded: what waited for this number is due now, not only when its wait is over."""
-    for waiting in _next_in_sequence(scene, command):
-        waiting.waits_for_sequence = False
-        waiting.next_attempt_at = scene.tx.now
+def _leave_to_next_turn(
+    scene: Scene, released: Iterable[CommandRow], *, untried: Iterable[CommandRow]
+) -> None:
+    """A turn is bounded: what waited for this number is due now, not only when its wait is over.
+
+    What was claimed behind it is given back, since it may not go first.
+    """
+    for command in released:
+        command.waits_for_sequence = False
+        command.next_attempt_at = scene.tx.now
+    for command in untried:
+        command.attempts = max(command.attempts - 1, command.failures)
+        command.next_attempt_at = scene.tx.now
 
 
 def _next_in_sequence(scene: Scene, command: CommandRow) -> Iterator[CommandRow]:

@@ -122,6 +122,22 @@ def test_one_that_fails_when_its_wait_is_over_is_not_overtaken(world, monkeypatc
     ]
 
 
+def test_what_was_claimed_behind_a_turn_that_is_full_does_not_go_before_what_it_left(world):
+    session = world.started("flow")
+    for number in (2, 3):
+        step(world, session, number, note=str(number))
+    world.do("session.resolve", session=session, sequence=4)
+    file_only(world, "step.record", session=session, sequence=1, note="1", **STEP)
+    file_only(world, "notes.save", session=session, notes=[{"text": "too late"}], revision=1)
+    world.rows("UPDATE command SET attempts = 2 WHERE sequence = 1")  # so that a turn takes three
+    assert take_turn(world.context, world.lane()).settled == 3
+    assert world.rows("SELECT attempts FROM command WHERE type = 'notes.save'") == [0]
+    assert take_turn(world.context, world.lane()).settled == 2
+    assert world.rows("SELECT state, result ->> 'code' FROM command WHERE type = 'notes.save'") == [
+        ("refused", "closed")
+    ]
+
+
 def test_a_waiting_step_holds_nobody_else(world):
     session = world.started("flow")
     step(world, session, 3, note="3")
